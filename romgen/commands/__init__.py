@@ -1,0 +1,9 @@
+"""The commands, one module each: `add_parser(sub)` and `run(args) -> int`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    Subparsers: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
