@@ -1,0 +1,156 @@
+"""The tables of `romgen/tables/`: adapters and error numbers, read and checked.
+
+Each fact has its one home there; includes, documentation and messages are made from these objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from romgen.errors import RomgenError
+from romgen.toml_file import Key, TomlFile
+
+NAME = r"[a-z][a-z0-9_-]*"
+
+DETAIL_KINDS = ("none", "ip", "dec", "hex", "line", "status")
+"""What `error_detail` holds; the index is the kind's number in the ROM (ERRD_...)."""
+
+_NIC_KEYS = {
+    "name": Key(str, required=True, pattern=NAME, form="a short name in small letters"),
+    "driver": Key(str, required=True, pattern=NAME, form="the name of a file in undi/nic/"),
+    "title": Key(str, required=True, low=1),
+    "ids": Key(list, required=True, item=str),
+    "qemu": Key(str, default=""),
+}
+
+_PRINTABLE = r"[ -~]*"
+
+_ERROR_KEYS = {
+    "number": Key(int, required=True, low=1000, high=6999),
+    "name": Key(
+        str, required=True, pattern=r"[A-Z][A-Z0-9_]*", form="a name in capitals (ERR_<name>)"
+    ),
+    "text": Key(
+        str, required=True, low=1, high=60, pattern=_PRINTABLE, form="printable ASCII"
+    ),
+    "check": Key(
+        str, required=True, low=1, high=60, pattern=_PRINTABLE, form="printable ASCII"
+    ),
+    "detail": Key(str, default="none", choices=DETAIL_KINDS),
+    "page": Key(str, required=True, low=1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PciId:
+    """One PCI vendor and device number."""
+
+    vendor: int
+    device: int
+
+    def __str__(self) -> str:
+        return f"{self.vendor:04x}:{self.device:04x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """One adapter: its short name, the driver's file, the ids that it goes by."""
+
+    name: str
+    driver: str
+    title: str
+    ids: tuple[PciId, ...]
+    qemu: str
+
+    @property
+    def pci(self) -> PciId:
+        """The id that stands in the ROM's PCIR structure."""
+        return self.ids[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEntry:
+    """One error number: what failed, what to check, what the detail is, where it stands."""
+
+    number: int
+    name: str
+    text: str
+    check: str
+    detail: str
+    page: str
+    where: str
+
+    @property
+    def kind(self) -> int:
+        """Number of the detail's kind in the ROM."""
+        return DETAIL_KINDS.index(self.detail)
+
+
+def load_nics(path: Path, base: Path | None = None) -> dict[str, Nic]:
+    """The adapters of `nics.toml` by short name."""
+    file = TomlFile(path, base)
+    nics: dict[str, Nic] = {}
+    owners: dict[PciId, str] = {}
+    top = file.take(file.data, {"nic": Key(list, default=[], item=dict)})
+    for index, row in enumerate(top["nic"]):
+        here = ("nic", index)
+        values = file.take(row, _NIC_KEYS, here)
+        ids: list[PciId] = []
+        for text in values["ids"]:
+            vendor, _, device = text.partition(":")
+            try:
+                if len(vendor) != 4 or len(device) != 4:
+                    raise ValueError
+                pci = PciId(int(vendor, 16), int(device, 16))
+            except ValueError:
+                raise file.error(
+                    "nic-id", (*here, "ids"), f"'{text}' is no PCI id", "give 8086:100e"
+                ) from None
+            if pci in owners:
+                raise file.error(
+                    "nic-id", (*here, "ids"), f"{pci} is already an id of '{owners[pci]}'"
+                )
+            owners[pci] = values["name"]
+            ids.append(pci)
+        if not ids:
+            raise file.error("nic-id", (*here, "ids"), "'ids' is empty", "give at least one")
+        if values["name"] in nics:
+            raise file.error(
+                "nic-name", (*here, "name"), f"adapter '{values['name']}' is already there"
+            )
+        nics[values["name"]] = Nic(
+            values["name"], values["driver"], values["title"], tuple(ids), values["qemu"]
+        )
+    return nics
+
+
+def load_errors(folder: Path, base: Path | None = None) -> list[ErrorEntry]:
+    """The error numbers of all `*.toml` in `folder`, by number."""
+    entries: list[ErrorEntry] = []
+    for path in sorted(folder.glob("*.toml")):
+        file = TomlFile(path, base)
+        top = file.take(file.data, {"error": Key(list, default=[], item=dict)})
+        for index, row in enumerate(top["error"]):
+            here = ("error", index)
+            values = file.take(row, _ERROR_KEYS, here)
+            entries.append(ErrorEntry(**values, where=file.where((*here, "number"))))
+    _refuse_doubles(entries)
+    return sorted(entries, key=lambda entry: entry.number)
+
+
+def _refuse_doubles(entries: Sequence[ErrorEntry]) -> None:
+    """Raise where two entries share a number or a name."""
+    for attribute in ("number", "name"):
+        seen: dict[object, str] = {}
+        for entry in entries:
+            value = getattr(entry, attribute)
+            if value in seen:
+                raise RomgenError(
+                    "error-table",
+                    entry.where,
+                    f"{attribute} {value} is already used",
+                    f"see {seen[value]}",
+                )
+            seen[value] = entry.where

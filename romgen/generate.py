@@ -1,0 +1,206 @@
+"""Generated includes and sources: templates of `layouts/templates/` filled from layout and tables.
+
+Every `<file>.j2` there that ends in `.inc.j2` or `.asm.j2` becomes `build/<layout>/gen/<file>`.
+A template sees `layout`, `formats`, `constants`, `errors`, `nics`, `version`, and `ev` (what
+`romgen.ev` knows of the boot variables).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from construct import Construct, ConstructError, Renamed, Struct
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import TemplateSyntaxError as SyntaxProblem
+
+from romgen import __version__
+from romgen.catalog import DETAIL_KINDS, ErrorEntry, Nic, load_errors, load_nics
+from romgen.errors import RomgenError, shown
+from romgen.layout import Layout, find_layout, load_layout
+from romgen.project import Project, write_atomic
+
+
+@dataclass(frozen=True, slots=True)
+class FormatField:
+    """A field of a structure: dotted name, offset and size in bytes; nested ones lie inside."""
+
+    name: str
+    offset: int
+    size: int
+    nested: tuple[FormatField, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A structure as the assembly sees it."""
+
+    name: str
+    size: int
+    fields: tuple[FormatField, ...] = field(default=())
+
+
+def _fields(name: str, struct: Struct, prefix: str, start: int) -> tuple[FormatField, ...]:
+    """The named fields of a construct Struct that begins at `start`."""
+    fields: list[FormatField] = []
+    offset = start
+    for sub in struct.subcons:
+        try:
+            size = int(sub.sizeof())
+        except ConstructError as error:
+            raise RomgenError(
+                "format-size",
+                f"romgen.formats:{name}.{prefix}{sub.name or '?'}",
+                "this field has no fixed size, so assembly cannot use the structure",
+            ) from error
+        if sub.name and not sub.name.startswith("_"):
+            inner: Construct = sub
+            while isinstance(inner, Renamed):
+                inner = inner.subcon
+            dotted = f"{prefix}{sub.name}"
+            nested = (
+                _fields(name, inner, f"{dotted}.", offset) if isinstance(inner, Struct) else ()
+            )
+            fields.append(FormatField(dotted, offset, size, nested))
+        offset += size
+    return tuple(fields)
+
+
+def describe(name: str, struct: Struct) -> Format:
+    """Offsets and sizes of a construct Struct. Error: a field without a fixed size."""
+    fields = _fields(name, struct, "", 0)
+    return Format(name, int(struct.sizeof()), fields)
+
+
+def nasm_string(text: str) -> str:
+    """`text` as a nasm string in back quotes; every byte that is not plain ASCII escaped."""
+    out = []
+    for byte in text.encode():
+        char = chr(byte)
+        if char in "`\\":
+            out.append("\\" + char)
+        elif 0x20 <= byte < 0x7F:
+            out.append(char)
+        else:
+            out.append(f"\\x{byte:02x}")
+    return "`" + "".join(out) + "`"
+
+
+def nasm_hex(value: int, digits: int = 4) -> str:
+    """`value` as a nasm number, `0x100E`."""
+    return f"0x{value:0{digits}X}"
+
+
+def _ev_catalog() -> Any:
+    """The boot variables as `romgen.ev.catalog()` gives them, or None in a tree without."""
+    if importlib.util.find_spec("romgen.ev") is None:
+        return None
+    module = importlib.import_module("romgen.ev")
+    return module.catalog() if hasattr(module, "catalog") else None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything that templates are filled from."""
+
+    layout: Layout
+    nics: Mapping[str, Nic]
+    errors: Sequence[ErrorEntry]
+    formats: Sequence[Format]
+    constants: Mapping[str, int]
+    ev: Any
+
+    def context(self) -> dict[str, Any]:
+        """The names that a template sees."""
+        return {
+            "layout": self.layout,
+            "nics": self.nics,
+            "errors": self.errors,
+            "detail_kinds": DETAIL_KINDS,
+            "formats": self.formats,
+            "constants": self.constants,
+            "ev": self.ev,
+            "version": __version__,
+            "version_word": version_word(__version__),
+        }
+
+
+def version_word(version: str) -> int:
+    """Code revision of the PCIR structure: major in the high byte, minor in the low one."""
+    major, minor, *_ = (int(part) for part in version.split("."))
+    return (major << 8) | minor
+
+
+def load_inputs(project: Project, layout: str) -> Inputs:
+    """Layout and tables of `project`, read and checked."""
+    from romgen.formats import NASM_CONSTANTS, NASM_STRUCTS
+
+    nics = load_nics(project.tables / "nics.toml", project.root)
+    return Inputs(
+        layout=load_layout(
+            find_layout(project.layouts, layout, project.root), nics, project.root
+        ),
+        nics=nics,
+        errors=load_errors(project.tables / "errors", project.root),
+        formats=[describe(name, struct) for name, struct in NASM_STRUCTS.items()],
+        constants=NASM_CONSTANTS,
+        ev=_ev_catalog(),
+    )
+
+
+def environment(folder: Path) -> Environment:
+    """The jinja2 environment of the templates in `folder`."""
+    env = Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    env.filters["nasm"] = nasm_string
+    env.filters["hex"] = nasm_hex
+    return env
+
+
+def render(env: Environment, name: str, context: Mapping[str, Any], base: Path) -> str:
+    """The template `name` filled in. Errors: a mistake in the template, with its line."""
+    path = Path(str(env.loader.searchpath[0]) if isinstance(env.loader, FileSystemLoader) else "")
+    where = shown(path / name, base)
+    try:
+        return env.get_template(name).render(context)
+    except SyntaxProblem as error:
+        raise RomgenError("template", f"{where}:{error.lineno}", str(error.message)) from error
+    except TemplateError as error:
+        raise RomgenError("template", f"{where}:{_line(error, name)}", str(error)) from error
+
+
+def _line(error: BaseException, name: str) -> int:
+    """The template's line in which rendering stopped (the innermost frame of the template)."""
+    line = 1
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename.endswith(name):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def generate(project: Project, inputs: Inputs) -> list[Path]:
+    """Write all generated files of the layout; returns the paths of the `.asm` ones."""
+    env = environment(project.templates)
+    folder = project.generated(inputs.layout.name)
+    context = inputs.context()
+    sources: list[Path] = []
+    for name in env.list_templates(
+        filter_func=lambda template: template.endswith((".inc.j2", ".asm.j2"))
+    ):
+        path = folder / name.removesuffix(".j2")
+        write_atomic(path, render(env, name, context, project.root))
+        if path.suffix == ".asm":
+            sources.append(path)
+    return sources

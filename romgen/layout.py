@@ -1,0 +1,146 @@
+"""Layouts: what an image contains, from `layouts/<name>.toml`.
+
+A layout is the only place that says which adapter, sizes, names and limits an image has;
+the generated `layout.inc`, the linker scripts and the image's headers follow from it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from romgen.catalog import Nic
+from romgen.errors import RomgenError, shown
+from romgen.toml_file import Key, TomlFile
+
+BLOCK = 512
+"""Unit of an option ROM's length (PCI Firmware Specification 3.0, 5.1.2)."""
+IMAGE_MAX = 255 * BLOCK
+"""The size byte of the ROM header counts blocks."""
+EV_TEXT_MAX = 4096
+
+_STRING = r"[ -~]+"
+
+KEYS = {
+    "kind": Key(str, required=True, choices=("iscsi",)),
+    "default": Key(bool, default=False),
+    "nic": Key(str, required=True),
+    "boot": Key(str, default="BCV", choices=("BCV", "BEV")),
+    "product": Key(
+        str, required=True, low=1, high=63, pattern=_STRING, form="printable ASCII"
+    ),
+    "manufacturer": Key(
+        str, required=True, low=1, high=63, pattern=_STRING, form="printable ASCII"
+    ),
+    "size_max": Key(int, default=IMAGE_MAX, low=BLOCK, high=IMAGE_MAX),
+    "memory": Key(dict, default={}),
+    "ev": Key(dict, default={}),
+}
+MEMORY_KEYS = {
+    "rx_frames": Key(int, default=16, low=4, high=32),
+    "ooo_slots": Key(int, default=6, low=0, high=16),
+    "stack": Key(int, default=3072, low=1024, high=16384),
+    "place": Key(str, default="auto", choices=("auto", "pmm", "base")),
+}
+EV_KEYS = {"capacity": Key(int, default=1024, low=0, high=EV_TEXT_MAX)}
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Run-time memory of one instance.
+
+    rx_frames: receive buffers of the adapter
+    ooo_slots: segments that TCP keeps out of order, one frame each
+    stack: bytes
+    place: where it comes from: auto (PMM, else base memory), pmm, base
+    """
+
+    rx_frames: int
+    ooo_slots: int
+    stack: int
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One image to build.
+
+    name: of the file, `iscsi-<nic>`
+    boot: which vector of the $PnP header is used, BCV or BEV
+    product, manufacturer: strings of the $PnP header
+    size_max: the image's budget in bytes
+    ev_capacity: room for the EV text in the image, bytes
+    """
+
+    name: str
+    where: str
+    kind: str
+    default: bool
+    nic: Nic
+    boot: str
+    product: str
+    manufacturer: str
+    size_max: int
+    memory: Memory
+    ev_capacity: int
+
+
+def names(folder: Path) -> list[str]:
+    """The names of all layouts."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def load_layout(path: Path, nics: dict[str, Nic], base: Path | None = None) -> Layout:
+    """Read and check one layout. Errors: see `TomlFile.take`, and an unknown adapter."""
+    file = TomlFile(path, base)
+    values = file.take(file.data, KEYS)
+    memory = file.take(values["memory"], MEMORY_KEYS, ("memory",))
+    ev = file.take(values["ev"], EV_KEYS, ("ev",))
+    if values["nic"] not in nics:
+        near = difflib.get_close_matches(values["nic"], nics, 1, 0.5)
+        raise file.error(
+            "layout-nic",
+            ("nic",),
+            f"unknown adapter '{values['nic']}'",
+            f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(nics)}",
+        )
+    if values["size_max"] % BLOCK:
+        raise file.error(
+            "toml-range",
+            ("size_max",),
+            f"'size_max' is {values['size_max']}",
+            f"give a multiple of {BLOCK}",
+        )
+    expected = f"{values['kind']}-{values['nic']}"
+    if path.stem != expected:
+        raise file.error(
+            "layout-name", ("nic",), f"this layout is named '{path.stem}'", f"name it '{expected}'"
+        )
+    return Layout(
+        name=path.stem,
+        where=file.where(),
+        kind=values["kind"],
+        default=values["default"],
+        nic=nics[values["nic"]],
+        boot=values["boot"],
+        product=values["product"],
+        manufacturer=values["manufacturer"],
+        size_max=values["size_max"],
+        memory=Memory(**memory),
+        ev_capacity=ev["capacity"],
+    )
+
+
+def find_layout(folder: Path, name: str, base: Path | None = None) -> Path:
+    """The file of the layout `name`. Error: there is none, with the nearest name."""
+    known = names(folder)
+    if name in known:
+        return folder / f"{name}.toml"
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    raise RomgenError(
+        "layout-unknown",
+        shown(folder, base),
+        f"no layout '{name}'",
+        f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known) or 'none'}",
+    )
