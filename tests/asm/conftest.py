@@ -1,0 +1,73 @@
+"""Fixtures of the assembly tests: the linked ROM in a bench, and the record of what ran."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from bench.contract import Contract, parse_tree  # noqa: E402
+from bench.machine import Coverage, Machine  # noqa: E402
+from bench.program import Program  # noqa: E402
+
+LAYOUT = "iscsi-e1000"
+
+
+@pytest.fixture(scope="session")
+def contracts() -> dict[str, Contract]:
+    """The banners of asm/ and undi/, by routine."""
+    return parse_tree(ROOT)[0]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the layout's ELF files, built once per session (and worker)."""
+    from romgen.build import build_layout
+
+    folder = tmp_path_factory.mktemp("build")
+    build_layout(LAYOUT, root=ROOT, out=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rom_program(built: Path) -> Program:
+    return Program.load(built / f"{LAYOUT}.elf")
+
+
+@pytest.fixture(scope="session")
+def undi_program(built: Path) -> Program:
+    return Program.load(built / f"{LAYOUT}.undi.elf")
+
+
+@pytest.fixture(scope="session")
+def asm_coverage() -> Iterator[Coverage]:
+    """Blocks that ran in this session; written for `make coverage` where it asks for them."""
+    coverage = Coverage()
+    yield coverage
+    folder = os.environ.get("ROMGEN_ASM_COVERAGE")
+    if folder:
+        name = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({key: sorted(value) for key, value in coverage.blocks.items()})
+        (target / f"blocks-{name}.json").write_text(text, encoding="ascii")
+
+
+@pytest.fixture
+def machine(rom_program: Program, contracts: dict[str, Contract], asm_coverage: Coverage) -> Machine:
+    """A fresh machine with the ROM; no UNDI."""
+    return Machine(rom_program, contracts, coverage=asm_coverage)
+
+
+@pytest.fixture
+def machine_with_undi(rom_program: Program, undi_program: Program, contracts: dict[str, Contract],
+                      asm_coverage: Coverage) -> Machine:
+    """A fresh machine with the ROM and the UNDI loaded at its segments."""
+    return Machine(rom_program, contracts, undi_program, coverage=asm_coverage)
