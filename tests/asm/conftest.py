@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bench.contract import Contract, parse_tree  # noqa: E402
-from bench.machine import Coverage, Machine  # noqa: E402
+from bench.coverage import Coverage, write_lines  # noqa: E402
+from bench.machine import Machine  # noqa: E402
 from bench.program import Program  # noqa: E402
 
 LAYOUT = "iscsi-e1000"
@@ -53,11 +53,8 @@ def asm_coverage() -> Iterator[Coverage]:
     yield coverage
     folder = os.environ.get("ROMGEN_ASM_COVERAGE")
     if folder:
-        name = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({key: sorted(value) for key, value in coverage.blocks.items()})
-        (target / f"blocks-{name}.json").write_text(text, encoding="ascii")
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        write_lines(coverage.lines(), Path(folder) / f"lines-{worker}.json")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from unicorn import (
     UC_ARCH_X86, UC_HOOK_BLOCK, UC_HOOK_CODE, UC_HOOK_INSN, UC_HOOK_INTR, UC_HOOK_MEM_UNMAPPED,
@@ -20,6 +20,7 @@ from unicorn import (
 from unicorn import x86_const as x86
 
 from bench.contract import REGISTERS, SEGMENTS, Contract
+from bench.coverage import Coverage
 from bench.ports import Ports
 from bench.program import Program
 
@@ -64,13 +65,6 @@ class Result:
     @property
     def zf(self) -> bool:
         return bool(self.flags & FLAG_ZF)
-
-
-@dataclass
-class Coverage:
-    """Blocks that ran, per program name: {(offset, size)}."""
-
-    blocks: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
 
 
 class Machine:
@@ -226,6 +220,7 @@ class Machine:
         if self.coverage is not None:
             for _, _, program in self._spaces:
                 self.coverage.blocks.setdefault(program.name, set())
+                self.coverage.programs.setdefault(program.name, program)
             self.uc.hook_add(UC_HOOK_BLOCK, self._on_block)
 
     def where(self) -> str:
@@ -454,4 +449,4 @@ class Machine:
             raise BenchError(f"{place} changed the flags, which its banner keeps")
 
 
-__all__ = ["BenchError", "Coverage", "Machine", "Result", "UC_PROT_EXEC", "UC_PROT_READ"]
+__all__ = ["BenchError", "Machine", "Result", "UC_PROT_EXEC", "UC_PROT_READ"]

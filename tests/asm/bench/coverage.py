@@ -1,0 +1,134 @@
+"""Which lines of the assembly ran: from blocks that Unicorn (or QEMU) executed to lines of source.
+
+A line counts as soon as the line table (DWARF) has an instruction for it; it is covered when one of
+its instructions was inside a block that ran.  Files of lines, ``{file: {line: 0 or 1}}``, merge by
+taking the larger number, so that several layouts and several runs add up.
+
+As a program: ``python tests/asm/bench/coverage.py FOLDER [--lcov FILE] [--minimum PERCENT]`` merges
+all ``lines-*.json`` of FOLDER and prints the table; exit code 1 below the minimum.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.program import Program
+
+Lines = dict[str, dict[int, int]]
+
+
+@dataclass
+class Coverage:
+    """Blocks that ran, per program: {(offset, size)}; and the programs, for their line tables."""
+
+    blocks: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
+    programs: dict[str, Program] = field(default_factory=dict)
+
+    def lines(self) -> Lines:
+        """Every source line with code, and whether it ran."""
+        result: Lines = {}
+        for name, program in self.programs.items():
+            ran = bytearray(len(program.code) + 1)
+            for offset, size in self.blocks.get(name, ()):
+                ran[offset : offset + size] = b"\1" * size
+            for offset, file, line in program.lines:
+                if line and file.startswith(("asm/", "undi/")):
+                    seen = result.setdefault(file, {})
+                    seen[line] = max(seen.get(line, 0), ran[offset])
+        return result
+
+
+def merge(parts: list[Lines]) -> Lines:
+    """The union of several runs."""
+    result: Lines = {}
+    for part in parts:
+        for file, lines in part.items():
+            seen = result.setdefault(file, {})
+            for line, hit in lines.items():
+                seen[line] = max(seen.get(line, 0), hit)
+    return result
+
+
+def write_lines(lines: Lines, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(lines), encoding="ascii")
+
+
+def read_folder(folder: Path) -> Lines:
+    """All ``lines-*.json`` of a folder, merged."""
+    parts = []
+    for path in sorted(folder.glob("lines-*.json")):
+        raw = json.loads(path.read_text(encoding="ascii"))
+        parts.append({file: {int(k): v for k, v in lines.items()} for file, lines in raw.items()})
+    return merge(parts)
+
+
+def percent(lines: Lines) -> float:
+    total = sum(len(entry) for entry in lines.values())
+    return 100.0 * sum(sum(entry.values()) for entry in lines.values()) / total if total else 0.0
+
+
+def table(lines: Lines) -> str:
+    """One row a file: lines, covered, percent, and the ranges that never ran."""
+    rows = []
+    for file in sorted(lines):
+        entry = lines[file]
+        missing = sorted(line for line, hit in entry.items() if not hit)
+        rows.append(f"{file:<36}{len(entry):>6}{len(entry) - len(missing):>6}"
+                    f"{percent({file: entry}):>7.1f}%  {_ranges(missing, sorted(entry))}")
+    total = sum(len(entry) for entry in lines.values())
+    hit = sum(sum(entry.values()) for entry in lines.values())
+    rows.append(f"{'all assembly':<36}{total:>6}{hit:>6}{percent(lines):>7.1f}%")
+    return "\n".join(rows)
+
+
+def _ranges(missing: list[int], known: list[int]) -> str:
+    """Line numbers as ranges; lines without code do not end a range."""
+    position = {line: index for index, line in enumerate(known)}
+    parts: list[list[int]] = []
+    for line in missing:
+        if parts and position[line] == position[parts[-1][1]] + 1:
+            parts[-1][1] = line
+        else:
+            parts.append([line, line])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+
+
+def lcov(lines: Lines) -> str:
+    """The same as an lcov tracefile."""
+    out = []
+    for file in sorted(lines):
+        entry = lines[file]
+        out.append(f"SF:{file}")
+        out += [f"DA:{line},{entry[line]}" for line in sorted(entry)]
+        out += [f"LF:{len(entry)}", f"LH:{sum(entry.values())}", "end_of_record"]
+    return "\n".join(out) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="line coverage of the assembly")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--lcov", type=Path, help="also write an lcov tracefile")
+    parser.add_argument("--minimum", type=float, default=0.0, help="percent that must be covered")
+    args = parser.parse_args(arguments)
+    lines = read_folder(args.folder)
+    if not lines:
+        print(f"{args.folder}: no lines-*.json: no assembly test ran", file=sys.stderr)
+        return 2
+    print(table(lines))
+    if args.lcov:
+        args.lcov.write_text(lcov(lines), encoding="ascii")
+    if percent(lines) < args.minimum:
+        print(f"assembly line coverage {percent(lines):.1f} % is below {args.minimum} %", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
