@@ -69,12 +69,12 @@ class Layout:
     name: of the file, `iscsi-<nic>`
     boot: which vector of the $PnP header is used, BCV or BEV
     product, manufacturer: strings of the $PnP header
-    size_max: the image's budget in bytes
+    size_max: the image's budget in bytes; size_max_where: `file:line` that says so
     ev_capacity: room for the EV text in the image, bytes
     """
 
     name: str
-    where: str
+    size_max_where: str
     kind: str
     default: bool
     nic: Nic
@@ -119,7 +119,7 @@ def load_layout(path: Path, nics: dict[str, Nic], base: Path | None = None) -> L
         )
     return Layout(
         name=path.stem,
-        where=file.where(),
+        size_max_where=file.where(("size_max",)),
         kind=values["kind"],
         default=values["default"],
         nic=nics[values["nic"]],

@@ -1,0 +1,185 @@
+"""From a layout to its ROM: generate, assemble, link, compose, verify.
+
+Everything is rebuilt each time: it takes a fraction of a second, and nothing can be stale.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from romgen.assemble import Unit, assemble, object_path
+from romgen.compose import compose, ev_block_bytes, verify
+from romgen.errors import EXIT_FINDINGS, RomgenError, shown
+from romgen.generate import generate, load_inputs
+from romgen.image_map import image_map
+from romgen.layout import EV_TEXT_MAX, Layout
+from romgen.link import EV_FILE, Linked, link_rom, link_undi
+from romgen.project import Project, write_atomic
+
+LOCK_TIMEOUT = 120.0
+"""Seconds to wait for another build of the same layout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A finished image and what belongs to it."""
+
+    layout: Layout
+    rom: Path
+    elf: Path
+    undi_elf: Path
+    map: Path
+    image_map: dict[str, Any]
+    messages: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The sources of the two programs, sorted: the order in the image is always the same."""
+
+    rom: tuple[Path, ...]
+    undi: tuple[Path, ...]
+
+
+def find_sources(project: Project, layout: Layout) -> Sources:
+    """The sources in the tree for `layout`. Error: the adapter's driver is not there."""
+    root = project.root
+    loader = root / "undi" / "loader.asm"
+    driver = root / "undi" / "nic" / f"{layout.nic.driver}.asm"
+    if not driver.is_file():
+        raise RomgenError(
+            "driver-missing",
+            shown(driver, root),
+            f"the driver of adapter '{layout.nic.name}' is not there",
+            "romgen/tables/nics.toml names it",
+        )
+    undi = [path for path in sorted((root / "undi").glob("*.asm")) if path != loader]
+    return Sources(
+        (*sorted((root / "asm").rglob("*.asm")), loader),
+        (*undi, driver),
+    )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the build folder against other builds. Error: another one does not end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + LOCK_TIMEOUT
+    with (folder / ".lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise RomgenError(
+                        "build-locked", str(folder), "another build holds this folder"
+                    ) from None
+                time.sleep(0.02)
+        yield
+
+
+def read_ev(path: Path) -> bytes:
+    """The EV text to embed. Errors: unreadable, longer than an EV text may be."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise RomgenError("file-read", str(path), f"cannot read: {error.strerror}") from error
+    if len(text) > EV_TEXT_MAX:
+        raise RomgenError(
+            "ev-size", str(path), f"has {len(text)} bytes", f"at most {EV_TEXT_MAX}"
+        )
+    return text
+
+
+def build(project: Project, name: str, ev_text: bytes = b"") -> Built:
+    """Build the layout `name` whole. Errors: as the steps report them."""
+    started = time.monotonic()
+    inputs = load_inputs(project, name)
+    layout = inputs.layout
+    sources = find_sources(project, layout)
+    work = project.work(layout.name)
+    with _locked(work):
+        generated = tuple(generate(project, inputs))
+        objects = work / "obj"
+        units = {
+            source: Unit(source, object_path(project.root, objects, source))
+            for source in (*sources.rom, *generated, *sources.undi)
+        }
+        includes = [
+            project.root / "asm" / "include",
+            project.root / "undi" / "include",
+            project.generated(layout.name),
+        ]
+        messages = assemble(project.root, list(units.values()), includes)
+        undi = link_undi(project, layout, [units[path].object for path in sources.undi])
+        write_atomic(work / EV_FILE, ev_block_bytes(ev_text, layout.ev_capacity))
+        parts = [units[path].object for path in (*sources.rom, *generated)]
+        rom = link_rom(project, layout, parts, undi.program)
+        names = {
+            str(unit.object.relative_to(work)): shown(source, project.root)
+            for source, unit in units.items()
+        }
+        map_data = image_map(
+            layout, rom.program, rom.map_file, undi.program, undi.map_file, names
+        )
+        return _finish(
+            project,
+            layout,
+            rom,
+            undi,
+            map_data,
+            messages + undi.messages + rom.messages,
+            started,
+        )
+
+
+def _finish(
+    project: Project,
+    layout: Layout,
+    rom: Linked,
+    undi: Linked,
+    map_data: dict[str, Any],
+    messages: str,
+    started: float,
+) -> Built:
+    """Write the products. The map comes first: it is needed most when the image does not fit."""
+    out = project.build
+    map_path = out / f"{layout.name}.map.json"
+    write_atomic(map_path, json.dumps(map_data, indent=1) + "\n")
+    size = map_data["image"]["size"]
+    if size > layout.size_max:
+        raise RomgenError(
+            "image-budget",
+            layout.size_max_where,
+            f"the image has {size} bytes, {size - layout.size_max} more than size_max = "
+            f"{layout.size_max}",
+            f"see {shown(map_path, project.root)} for what takes them",
+            status=EXIT_FINDINGS,
+        )
+    image = compose(rom.program.flat(rom.program.value("rom_end")), layout)
+    verify(image, layout)
+    elf_path = out / f"{layout.name}.elf"
+    undi_path = out / f"{layout.name}.undi.elf"
+    rom_path = out / f"{layout.name}.rom"
+    write_atomic(elf_path, rom.program.path.read_bytes())
+    write_atomic(undi_path, undi.program.path.read_bytes())
+    write_atomic(rom_path, image)
+    return Built(
+        layout,
+        rom_path,
+        elf_path,
+        undi_path,
+        map_path,
+        map_data,
+        messages,
+        time.monotonic() - started,
+    )

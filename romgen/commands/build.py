@@ -1,0 +1,82 @@
+"""`romgen build`: make the ROMs of layouts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from romgen.build import Built, build, read_ev
+from romgen.catalog import load_nics
+from romgen.commands import Subparsers
+from romgen.errors import shown
+from romgen.layout import load_layout, names
+from romgen.project import Project
+
+
+def add_parser(sub: Subparsers) -> None:
+    """Add the command's arguments."""
+    parser = sub.add_parser("build", help="build ROMs: build/<layout>.rom, .elf, .map.json")
+    parser.add_argument(
+        "layouts",
+        nargs="*",
+        metavar="LAYOUT",
+        help="name in layouts/, or 'all'; default: those marked default",
+    )
+    parser.add_argument("--ev", type=Path, metavar="FILE", help="EV text for the image's EV block")
+    parser.add_argument("--build-dir", type=Path, metavar="DIR", help="default: build")
+    parser.add_argument("--json", action="store_true", help="result as JSON")
+    parser.set_defaults(run=run)
+
+
+def chosen(project: Project, wanted: list[str]) -> list[str]:
+    """The layouts to build: those named, all of them, or those marked default."""
+    known = names(project.layouts)
+    if wanted == ["all"]:
+        return known
+    if wanted:
+        return wanted
+    nics = load_nics(project.tables / "nics.toml", project.root)
+    layouts = [load_layout(project.layouts / f"{name}.toml", nics, project.root) for name in known]
+    return [layout.name for layout in layouts if layout.default]
+
+
+def _summary(built: Built) -> dict[str, Any]:
+    """What JSON says of one image."""
+    return {
+        "layout": built.layout.name,
+        "rom": str(built.rom),
+        "elf": str(built.elf),
+        "undi_elf": str(built.undi_elf),
+        "map": str(built.map),
+        "image": built.image_map["image"],
+        "memory": built.image_map["memory"],
+        "seconds": round(built.seconds, 3),
+    }
+
+
+def _line(built: Built) -> str:
+    """What a person reads of one image."""
+    image = built.image_map["image"]
+    return (
+        f"{shown(built.rom)}: {image['size']} bytes, {image['free']} of {image['budget']} free, "
+        f"{image['resident']} resident, {built.seconds:.2f} s"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build each layout in turn."""
+    project = Project(build=args.build_dir.resolve()) if args.build_dir else Project()
+    text = read_ev(args.ev) if args.ev else b""
+    results = []
+    for name in chosen(project, args.layouts):
+        built = build(project, name, text)
+        sys.stderr.write(built.messages)
+        results.append(_summary(built))
+        if not args.json:
+            print(_line(built), flush=True)
+    if args.json:
+        print(json.dumps({"schema": 1, "images": results}, indent=1))
+    return 0

@@ -1,0 +1,108 @@
+"""GNU ld: objects to the UNDI program and to the boot ROM, by linker scripts of `layouts/templates`.
+
+ld runs in `build/<layout>/`, so that embedded files and objects have the same names everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from romgen.assemble import run_tool
+from romgen.elf import Program, read_program, tables_in
+from romgen.errors import EXIT_FINDINGS, RomgenError
+from romgen.generate import environment, render
+from romgen.layout import BLOCK
+from romgen.project import Project, write_atomic
+
+UNDI_FILE = "undi.bin"
+EV_FILE = "ev_block.bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A linked program, ld's map of it and ld's warnings."""
+
+    program: Program
+    map_file: Path
+    messages: str
+
+
+def _link(
+    project: Project,
+    layout: str,
+    name: str,
+    objects: Sequence[Path],
+    context: Mapping[str, Any],
+    extra: Sequence[str],
+) -> Linked:
+    """Link `objects` by the script `<name>.ld.j2` into `<name>.elf`."""
+    work = project.work(layout)
+    script = render(
+        environment(project.templates),
+        f"{name}.ld.j2",
+        {**context, "tables": tables_in(objects), "block": BLOCK},
+        project.root,
+    )
+    write_atomic(work / f"{name}.ld", script)
+    command = [
+        "ld",
+        "-m",
+        "elf_i386",
+        "-nostdlib",
+        "--build-id=none",
+        "--orphan-handling=error",
+        "--no-warn-rwx-segments",
+        "--no-check-sections",
+        "--entry=0",
+        f"--script={name}.ld",
+        f"-Map={name}.map",
+        f"--output={name}.elf",
+        *(os.path.relpath(path, work) for path in objects),
+        *extra,
+    ]
+    status, messages = run_tool(command, work, "binutils")
+    if status:
+        raise RomgenError(
+            "link",
+            "",
+            f"ld failed on {name}.elf of {layout}",
+            status=EXIT_FINDINGS,
+            detail=messages,
+        )
+    return Linked(read_program(work / f"{name}.elf"), work / f"{name}.map", messages)
+
+
+def link_undi(project: Project, layout: Any, objects: Sequence[Path]) -> Linked:
+    """The UNDI program; its raw bytes go to `undi.bin` for the ROM's link."""
+    linked = _link(project, layout.name, "undi", objects, {"layout": layout}, [])
+    image = linked.program.flat(linked.program.value("undi_code_size"))
+    write_atomic(project.work(layout.name) / UNDI_FILE, bytes(image))
+    return linked
+
+
+def undi_symbols(undi: Program) -> dict[str, int]:
+    """What the ROM's link may know of the UNDI: the sizes, and `undi.<name>` for each global."""
+    sizes = ("undi_code_size", "undi_data_size")
+    symbols = {name: undi.value(name) for name in sizes}
+    for symbol in undi.symbols:
+        if symbol.is_global and symbol.section and symbol.name not in sizes:
+            symbols[f"undi.{symbol.name}"] = symbol.value
+    return dict(sorted(symbols.items()))
+
+
+def link_rom(project: Project, layout: Any, objects: Sequence[Path], undi: Program) -> Linked:
+    """The boot ROM around `undi.bin` and `ev_block.bin`, which must be in the work folder."""
+    context = {
+        "layout": layout,
+        "undi_symbols": undi_symbols(undi),
+        "undi_file": UNDI_FILE,
+        "ev_file": EV_FILE,
+    }
+    embedded = ["-b", "binary", UNDI_FILE, EV_FILE]
+    return _link(
+        project, layout.name, "rom", objects, context, ["--gc-sections", *embedded]
+    )

@@ -1,0 +1,10 @@
+; The tiny UNDI.
+%include "romgen.inc"
+global entry:function
+extern transmit, state
+CODE api
+        db      0x90
+entry:
+        mov     al, [state]
+        call    transmit
+        retf
