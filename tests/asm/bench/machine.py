@@ -88,6 +88,7 @@ class Machine:
         self._stack_range = (0, 0)
         self._spaces: list[tuple[int, int, Program]] = []
         self.deepest: dict[str, int] = {}
+        self.new_blocks: set[tuple[int, int]] = set()  # (linear, size) that ran; the fuzzer clears it
         self.map(0, PAGE)  # vectors, BIOS data area
         self.map(CALLER_STACK, 4 * PAGE)
         self._allowed.append((0x400, 0x100, "BIOS data area"))
@@ -152,6 +153,10 @@ class Machine:
         if writable:
             self._allowed.append((linear, size, "buffer"))
         return linear
+
+    def writable(self) -> list[tuple[int, int]]:
+        """(linear, size) of everything the code may write to."""
+        return [(start, size) for start, size, _ in self._allowed]
 
     def write(self, linear: int, content: bytes) -> None:
         self.uc.mem_write(linear, bytes(content))
@@ -221,7 +226,7 @@ class Machine:
             for _, _, program in self._spaces:
                 self.coverage.blocks.setdefault(program.name, set())
                 self.coverage.programs.setdefault(program.name, program)
-            self.uc.hook_add(UC_HOOK_BLOCK, self._on_block)
+        self.uc.hook_add(UC_HOOK_BLOCK, self._on_block)
 
     def where(self) -> str:
         """file:line (routine) of the instruction that runs now."""
@@ -267,9 +272,13 @@ class Machine:
         return False
 
     def _on_block(self, uc: Uc, linear: int, size: int, _: object) -> None:
+        if (linear, size) in self.new_blocks:
+            return
+        self.new_blocks.add((linear, size))
+        if self.coverage is None:
+            return
         for start, end, program in self._spaces:
             if start <= linear < end:
-                assert self.coverage is not None
                 self.coverage.blocks[program.name].add((linear - start, size))
                 return
 
