@@ -17,6 +17,9 @@ from bench.coverage import Coverage, write_lines  # noqa: E402
 from bench.machine import Machine  # noqa: E402
 from bench.program import Program  # noqa: E402
 
+from romgen.build import Built, build  # noqa: E402
+from romgen.project import Project  # noqa: E402
+
 LAYOUT = "iscsi-e1000"
 
 
@@ -27,23 +30,19 @@ def contracts() -> dict[str, Contract]:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the layout's ELF files, built once per session (and worker)."""
-    from romgen.build import build_layout
-
-    folder = tmp_path_factory.mktemp("build")
-    build_layout(LAYOUT, root=ROOT, out=folder)
-    return folder
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The layout, built into a folder of this session's own."""
+    return build(Project(ROOT, tmp_path_factory.mktemp("build")), LAYOUT)
 
 
 @pytest.fixture(scope="session")
-def rom_program(built: Path) -> Program:
-    return Program.load(built / f"{LAYOUT}.elf")
+def rom_program(built: Built) -> Program:
+    return Program.load(built.elf)
 
 
 @pytest.fixture(scope="session")
-def undi_program(built: Path) -> Program:
-    return Program.load(built / f"{LAYOUT}.undi.elf")
+def undi_program(built: Built) -> Program:
+    return Program.load(built.undi_elf)
 
 
 @pytest.fixture(scope="session")
