@@ -115,7 +115,7 @@ def _symbols(elf: ELFFile, sections: list[str]) -> Iterable[Symbol]:
 
 
 def tables_in(objects: Iterable[Path]) -> list[str]:
-    """Names of the tables that the objects add to (`.tbl.<name>.<order>`) or ask for (`tbl_<name>`).
+    """The tables that objects add to (`.tbl.<name>.<order>`) or ask for (`tbl_<name>`).
 
     A table that is asked for and has no entry is an empty one.
     """

@@ -1,4 +1,4 @@
-"""GNU ld: objects to the UNDI program and to the boot ROM, by linker scripts of `layouts/templates`.
+"""GNU ld: objects to the UNDI program and to the boot ROM, by scripts of `layouts/templates`.
 
 ld runs in `build/<layout>/`, so that embedded files and objects have the same names everywhere.
 """

@@ -25,14 +25,17 @@ class Project:
 
     @property
     def layouts(self) -> Path:
+        """Folder of the layouts."""
         return self.root / "layouts"
 
     @property
     def templates(self) -> Path:
+        """Folder of the templates of generated files."""
         return self.root / "layouts" / "templates"
 
     @property
     def tables(self) -> Path:
+        """Folder of the adapters, error numbers and boot variables."""
         return self.root / "romgen" / "tables"
 
     def work(self, layout: str) -> Path:

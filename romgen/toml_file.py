@@ -127,7 +127,7 @@ class TomlFile:
             raise self.error(
                 "toml-type", path, f"'{name}' is {value!r}", f"give {_TYPE_NAMES[key.kind]}"
             )
-        if key.item is not None:
+        if isinstance(value, list) and key.item is not None:
             for element in value:
                 if not isinstance(element, key.item):
                     raise self.error(
@@ -142,7 +142,7 @@ class TomlFile:
                 key.choices
             )
             raise self.error("toml-choice", path, f"'{name}' cannot be '{value}'", hint)
-        if key.pattern and not re.fullmatch(key.pattern, value):
+        if isinstance(value, str) and key.pattern and not re.fullmatch(key.pattern, value):
             raise self.error(
                 "toml-form", path, f"'{name}' cannot be {value!r}", f"give {key.form}"
             )
