@@ -23,23 +23,8 @@ EDD_MAGIC_IN    equ 0x55AA
 EDD_MAGIC_OUT   equ 0xAA55
 EDD_FIXED       equ 1                   ; AH=41h, CX: functions 42-44, 47, 48
 EDD_FLAT        equ 8                   ; AH=41h, CX: 64-bit flat address
-PARAMS_EDD1     equ 0x1A                ; AH=48h: size of the buffer, EDD 1.x
-PARAMS_EDD2     equ 0x1E
-PARAMS_EDD3     equ 0x4A
-PARAMS_PATTERN  equ 0xCC                ; the buffer behind what was returned has to keep this
+PARAMS_PATTERN  equ 0xCC                ; what lies behind the caller's buffer has to keep this
 CHS_VALID       equ 2                   ; AH=48h: flag C/H/S valid
-
-struc params                            ; AH=48h
-.size:          resw 1
-.flags:         resw 1
-.cylinders:     resd 1
-.heads:         resd 1
-.spt:           resd 1
-.sectors:       resd 2
-.bytes:         resw 1
-.dpte:          resd 1
-.path:          resb PARAMS_EDD3 - PARAMS_EDD2
-endstruc
 
 struc move                              ; INT 15h AH=87h: descriptor table
 .zero:          resb 16
@@ -48,6 +33,25 @@ struc move                              ; INT 15h AH=87h: descriptor table
 .bios:          resb 16
 endstruc
 MOVE_ACCESS     equ 0x93                ; present, data, writable
+
+VARIABLES
+geo_spt:        resd 1
+geo_heads:      resd 1
+geo_cylinders:  resd 1
+chs_end:        resd 1
+bulk_end:       resd 1
+bulk_culprit:   resw 1
+bulk_move:      resw 1
+count_at:       resw 1                  ; next of bulk.counts
+buffer_at:      resw 1                  ; next of buffer_next.table
+buf_seg:        resw 1
+buf_off:        resw 1
+edd_flags:      resw 1
+params_given:   resw 1                  ; size of the buffer in the last AH=48h
+bulk_write:     resb 1
+                resb 1
+move_at:        resb move_size
+CODE
 
 ; CHECK "name", EXPECT_..., OUT_... mask: make the prepared call twice and report it
 %macro CHECK 3
@@ -76,10 +80,13 @@ MOVE_ACCESS     equ 0x93                ; present, data, writable
 %endmacro
 
 main:
+        call    report_begin
         call    facts_report
         xor     ax, ax
         mov     es, ax
         call    pattern_init
+        mov     word [buffer_at], buffer_next.table
+        mov     word [count_at], bulk.counts
         call    tick_check
         call    check_queries
         call    check_simple
@@ -271,6 +278,7 @@ params_query:
         rep     stosb
         pop     ax
         mov     [params_at + params.size], ax
+        mov     [params_given], ax
         FUNCTION 0x4800
         mov     word [regs_in + regs.esi], params_at
         ret
@@ -299,7 +307,7 @@ params_verify:
         cmp     word [params_at + params.size], PARAMS_EDD3
         ja      .out
         test    byte [params_at + params.flags], CHS_VALID
-        jz      .good
+        jz      .kept
         mov     bl, 6                   ; a valid geometry does not exceed the disk
         mov     eax, [params_at + params.cylinders]
         mul     dword [params_at + params.heads]
@@ -307,6 +315,16 @@ params_verify:
         cmp     eax, DISK_SECTORS
         mov     al, bl
         ja      .out
+.kept:                                  ; nothing behind the caller's buffer was touched
+        mov     al, 7
+        mov     bx, [params_given]
+.byte:
+        cmp     bx, params_size
+        jae     .good
+        cmp     byte [params_at + bx], PARAMS_PATTERN
+        jne     .out
+        inc     bx
+        jmp     .byte
 .good:
         xor     al, al
 .out:
@@ -566,7 +584,6 @@ buffer_next:
         dw      0x3123, 0x0102
         dw      0x2801, .AT_END         ; both at once
 .end:
-buffer_at:      dw buffer_next.table
 
 ;---------------------------------------------------------------------------
 ; guard_set, guard_check - words before and behind a buffer
@@ -710,7 +727,6 @@ bulk:
 .counts:
         db      COUNT_MAX, 1, 64, 126, 3, 8, 63, COUNT_MAX, 17, 2, 96, 5
 .counts_end:
-count_at:       dw bulk.counts
 name_guard:     db "overrun", 0
 name_contents:  db "contents", 0
 
@@ -862,24 +878,3 @@ check_writes:
 %include "facts.inc"
 
 GUEST_END
-
-absolute 0x1000                         ; below the stack, free after the boot
-geo_spt:        resd 1
-geo_heads:      resd 1
-geo_cylinders:  resd 1
-chs_end:        resd 1
-bulk_end:       resd 1
-bulk_culprit:   resw 1
-bulk_move:      resw 1
-buf_seg:        resw 1
-buf_off:        resw 1
-edd_flags:      resw 1
-bulk_write:     resb 1
-                resb 1
-regs_in:        resb regs_size
-regs_out:       resb regs_size
-packet_at:      resb packet_size
-params_at:      resb params_size
-facts_e820:     resb E820_ENTRY
-move_at:        resb move_size
-pattern_key:    resd DWORDS

@@ -31,7 +31,18 @@ struc params                            ; AH=48h, EDD 1.x
 .bytes:         resw 1
 endstruc
 
+VARIABLES
+lba:            resd 1
+sum:            resd 1
+id:             resd 1
+geometry:       resd 1
+packet_at:      resb packet_size
+params_at:      resb params_size
+drive:          resb 1
+CODE
+
 main:
+        call    report_begin
         call    facts_report
         push    BDA
         pop     es
@@ -171,14 +182,3 @@ name_disk:      db "disk", 0
 %include "facts.inc"
 
 GUEST_END
-
-absolute 0x1000                         ; below the stack, free after the boot
-lba:            resd 1
-sum:            resd 1
-id:             resd 1
-geometry:       resd 1
-drive:          resb 1
-                resb 3
-packet_at:      resb packet_size
-params_at:      resb params_size
-facts_e820:     resb E820_ENTRY

@@ -1,0 +1,140 @@
+"""What comes out of the serial port: text without escapes, a guest's report, the ROM's messages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+ESCAPE = re.compile(
+    r"\x1b(?:\[(?P<args>[0-9;?]*)(?P<final>[@-~])|[()][A-Za-z0-9]|[@-Z\\-_a-z])"
+)
+ESCAPE_START = re.compile(r"\x1b(?:\[[0-9;?]*|[()])?\Z")
+CONTROL = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
+ROM_MESSAGE = re.compile(r"\bRG-(?P<number>\d{4})\b[ :]*(?P<text>.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A finished line of the console and when it was finished, in seconds since the start."""
+
+    at: float
+    text: str
+
+
+@dataclass(slots=True)
+class Console:
+    """Collects the bytes of a serial port.
+
+    `feed` returns what a person should see of them: no escape sequences, a new line where the
+    cursor is moved. Bytes are taken as CP437-free ASCII; others are shown as `?`.
+    """
+
+    text: str = ""
+    lines: list[Line] = field(default_factory=list)
+    _rest: str = ""
+    _line: str = ""
+
+    def feed(self, data: bytes, at: float) -> str:
+        """Take bytes that came at `at`; returns the clean text."""
+        raw = self._rest + data.decode("ascii", errors="replace").replace("\ufffd", "?")
+        start = ESCAPE_START.search(raw)
+        self._rest = raw[start.start() :] if start else ""
+        if start:
+            raw = raw[: start.start()]
+        clean = self._unwrap(ESCAPE.sub(_moved, raw))
+        self.text += clean
+        for char in clean:
+            if char == "\n":
+                self.lines.append(Line(at, self._line))
+                self._line = ""
+            else:
+                self._line += char
+        return clean
+
+    def _unwrap(self, raw: str) -> str:
+        """CR LF and cursor moves to plain line ends, without adding empty lines."""
+        raw = CONTROL.sub("", raw.replace("\x1b", ""))
+        out: list[str] = []
+        empty = not self._line
+        for char in raw.replace("\r", ""):
+            if char == MOVE:
+                if empty:
+                    continue
+                char = "\n"
+            if char == "\b":
+                continue
+            out.append(char)
+            empty = char == "\n"
+        return "".join(out)
+
+    def finish(self, at: float) -> None:
+        """End the last line, which may lack its end."""
+        if self._line:
+            self.lines.append(Line(at, self._line))
+            self._line = ""
+
+
+MOVE = "\ue000"
+"""Stands for a cursor movement inside this module."""
+
+
+def _moved(match: re.Match[str]) -> str:
+    return MOVE if match["final"] in ("H", "f", "J") else ""
+
+
+@dataclass(frozen=True, slots=True)
+class RomMessage:
+    """A line of the ROM that carries an error number: when, the number, the text behind it."""
+
+    at: float
+    number: int
+    text: str
+
+
+def rom_messages(lines: list[Line]) -> list[RomMessage]:
+    """The ROM's numbered messages on the console, in order."""
+    return [
+        RomMessage(line.at, int(match["number"]), match["text"].strip())
+        for line in lines
+        if (match := ROM_MESSAGE.search(line.text))
+    ]
+
+
+@dataclass(slots=True)
+class GuestReport:
+    """What a boot program of ours reported (qemu/guests/report.inc).
+
+    ok, failed: names of its checks (a failed one with its values); facts: name -> values in order;
+    disks: drive number -> its values; done: (ok, failed) counts of the last line, None without it.
+    """
+
+    ok: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, list[str]] = field(default_factory=dict)
+    disks: dict[int, dict[str, str]] = field(default_factory=dict)
+    done: tuple[int, int] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """The last line came, and its counts are those of the lines."""
+        return self.done == (len(self.ok), sum(1 for _ in self.failed))
+
+
+def guest_report(lines: list[Line]) -> GuestReport:
+    """Read the `@` lines."""
+    report = GuestReport()
+    for line in lines:
+        words = line.text.strip().split()
+        match words:
+            case ["@ok", name]:
+                report.ok.append(name)
+            case ["@fail", name, *values]:
+                report.failed[name] = " ".join(values)
+            case ["@fact", name, *values]:
+                report.facts.setdefault(name, []).append(" ".join(values))
+            case ["@disk", drive, *values]:
+                pairs = (value.partition("=") for value in values)
+                report.disks[int(drive, 16)] = {key: value for key, _, value in pairs}
+            case ["@done", ok, failed]:
+                report.done = (int(ok), int(failed))
+    return report

@@ -1,0 +1,139 @@
+"""Disk images of our own: the demonstration disk and the disk that looks at the machine.
+
+Each has a boot record with a partition table, the rest of the program behind it on the first
+track, and the pattern from `PATTERN_FIRST` to its end.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from romgen.boot import pattern
+from romgen.boot.guest import assemble
+from romgen.boot.pattern import SECTOR
+from romgen.errors import RomgenError
+
+MIB_SECTORS = 2048
+PATTERN_FIRST = 64
+"""Behind the first track, which holds the program."""
+SUM_STEP = 33
+CHECK_SECTORS = 8 * MIB_SECTORS
+FACTS_SECTORS = MIB_SECTORS
+CHECK_SECTORS_MIN = 4096
+"""Room for what the demonstration disk writes."""
+MBR_DISK_ID = slice(0x1B8, 0x1BC)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckDisk:
+    """The demonstration disk: size in sectors, what its program writes, what it reads as marks.
+
+    chs_write, edd_write: (first, end) in sectors; marks: sectors read before and behind the
+    AH=00h calls, between which the wire is watched.
+    """
+
+    sectors: int = CHECK_SECTORS
+    disk_id: int = 0x1D15C001
+
+    @property
+    def chs_write(self) -> tuple[int, int]:
+        first = self.sectors // 4
+        return first, first + 331
+
+    @property
+    def edd_write(self) -> tuple[int, int]:
+        return self.sectors - 463, self.sectors
+
+    @property
+    def marks(self) -> tuple[int, int]:
+        return self.sectors // 3, self.sectors // 2
+
+    def defines(self) -> dict[str, int]:
+        """The numbers for check.asm."""
+        return {
+            "DISK_ID": self.disk_id,
+            "DISK_SECTORS": self.sectors,
+            "PART_FIRST": PATTERN_FIRST,
+            "PATTERN_FIRST": PATTERN_FIRST,
+            "CHS_WRITE_FIRST": self.chs_write[0],
+            "CHS_WRITE_END": self.chs_write[1],
+            "EDD_WRITE_FIRST": self.edd_write[0],
+            "EDD_WRITE_END": self.edd_write[1],
+            "MARK_A": self.marks[0],
+            "MARK_B": self.marks[1],
+            **pattern.defines(),
+        }
+
+    def image(self) -> bytes:
+        """The whole disk as it is before the boot. Error: too small."""
+        if self.sectors < CHECK_SECTORS_MIN:
+            raise RomgenError(
+                "disk-small",
+                "demonstration disk",
+                f"{self.sectors} sectors are too few",
+                f"at least {CHECK_SECTORS_MIN}",
+            )
+        return _image("check", self.defines(), self.sectors)
+
+    def image_after(self) -> bytes:
+        """The whole disk as its program leaves it."""
+        image = bytearray(self.image())
+        for first, end in (self.chs_write, self.edd_write):
+            image[first * SECTOR : end * SECTOR] = pattern.sectors(first, end, written=True)
+        return bytes(image)
+
+
+@dataclass(frozen=True, slots=True)
+class FactsDisk:
+    """The disk whose program reports on the machine and on every disk: size in sectors, id."""
+
+    sectors: int = FACTS_SECTORS
+    disk_id: int = 0x1D15C0FA
+
+    def image(self) -> bytes:
+        """The whole disk."""
+        defines = {
+            "DISK_ID": self.disk_id,
+            "DISK_SECTORS": self.sectors,
+            "PART_FIRST": PATTERN_FIRST,
+            "SUM_STEP": SUM_STEP,
+        }
+        return _image("facts", defines, self.sectors)
+
+
+def _image(program: str, defines: dict[str, int], size: int) -> bytes:
+    code = assemble(program, defines)
+    return code.ljust(PATTERN_FIRST * SECTOR, b"\0") + pattern.sectors(PATTERN_FIRST, size)
+
+
+def disk_sum(image: bytes) -> int:
+    """The sum that facts.asm makes of a disk: per sector the sum of its dwords, then
+    sum = sum * SUM_STEP + sector's, modulo 2^32."""
+    total = 0
+    for at in range(0, len(image), SECTOR):
+        words = struct.unpack_from(f"<{SECTOR // 4}I", image, at)
+        total = (total * SUM_STEP + sum(words)) & 0xFFFFFFFF
+    return total
+
+
+def disk_id(image: bytes) -> int:
+    """The signature in the boot record."""
+    return int.from_bytes(image[MBR_DISK_ID], "little")
+
+
+def differences(path: Path, expected: bytes, limit: int = 8) -> list[str]:
+    """Sectors in which a file is not what it should be, as text; empty if byte for byte equal."""
+    found = path.read_bytes()
+    if found == expected:
+        return []
+    lines = []
+    if len(found) != len(expected):
+        lines.append(f"size is {len(found)} bytes, should be {len(expected)}")
+    for at in range(0, min(len(found), len(expected)), SECTOR):
+        if found[at : at + SECTOR] != expected[at : at + SECTOR]:
+            lines.append(f"sector {at // SECTOR} differs")
+            if len(lines) >= limit:
+                break
+    return lines

@@ -1,0 +1,304 @@
+"""One run of QEMU: the command line, the streams with their times, the end in any case."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import selectors
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from romgen.boot.console import Console
+from romgen.boot.process import start, stop
+from romgen.errors import EXIT_BOOT, RomgenError
+
+EV_FILE = "opt/romgen/ev"
+"""Name of the fw_cfg file with the EV text."""
+EXIT_PORT = 0x501
+DEBUG_PORT = 0x402
+MEMORY_MIB = 64
+REBOOT_TIMEOUT_MS = 50
+"""How long SeaBIOS waits when nothing boots; then it resets, and QEMU ends (-no-reboot)."""
+CHUNK = 65536
+QMP_PATIENCE = 10.0
+TICK = 0.25
+"""Longest time between two looks at the clock, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """The adapter: QEMU's device name, the ROM in its socket (None: empty), how it is wired.
+
+    netdev: arguments of `-netdev user` behind `user,id=n0`, or None for a cable without a peer
+    link: False unplugs the cable before the machine starts
+    bootindex: QEMU's boot order, None: not in it
+    """
+
+    device: str
+    rom: Path | None = None
+    netdev: str | None = ""
+    link: bool = True
+    bootindex: int | None = None
+    mac: str = "52:54:00:12:34:56"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A local disk: its raw image; changes are thrown away unless `keep`."""
+
+    image: Path
+    interface: str = "ide"
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What is started."""
+
+    nic: Nic | None = None
+    disks: tuple[Disk, ...] = ()
+    ev: str | None = None
+    accel: str = "tcg"
+    memory_mib: int = MEMORY_MIB
+    gdb: str | None = None
+    pcap: Path | None = None
+    console: bool = True
+    extra: tuple[str, ...] = ()
+
+    def argv(self, ev_file: Path) -> list[str]:
+        """QEMU's command line, without the character devices, which `run` adds."""
+        argv = [
+            "qemu-system-i386",
+            *("-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"),
+            *("-machine", f"pc,graphics={'off' if self.console else 'on'},accel={self.accel}"),
+            *("-m", str(self.memory_mib), "-no-reboot"),
+            *("-boot", f"reboot-timeout={REBOOT_TIMEOUT_MS},menu=off"),
+            *("-device", f"isa-debug-exit,iobase={EXIT_PORT},iosize=2"),
+        ]
+        if self.nic is not None:
+            argv += self._nic_argv(self.nic)
+        for number, disk in enumerate(self.disks):
+            argv += [
+                "-drive",
+                f"id=local{number},if={disk.interface},format=raw,index={number},"
+                f"snapshot={'off' if disk.keep else 'on'},file={_comma(disk.image)}",
+            ]
+        if self.ev is not None:
+            argv += ["-fw_cfg", f"name={EV_FILE},file={_comma(ev_file)}"]
+        if self.gdb is not None:
+            argv += ["-S", "-gdb", self.gdb]
+        return [*argv, *self.extra]
+
+    def _nic_argv(self, nic: Nic) -> list[str]:
+        argv: list[str] = []
+        if nic.netdev is None:
+            argv += ["-netdev", "hubport,id=n0,hubid=0"]
+        else:
+            argv += ["-netdev", ",".join(filter(None, ("user,id=n0", nic.netdev)))]
+        if self.pcap is not None:
+            argv += ["-object", f"filter-dump,id=dump0,netdev=n0,file={_comma(self.pcap)}"]
+        device = f"{nic.device},id=nic0,netdev=n0,mac={nic.mac}"
+        device += f",romfile={_comma(nic.rom) if nic.rom is not None else ''}"
+        if nic.bootindex is not None:
+            device += f",bootindex={nic.bootindex}"
+        return [*argv, "-device", device]
+
+
+def _comma(path: Path) -> str:
+    """A path inside a QEMU option: commas are doubled."""
+    return str(path.resolve()).replace(",", ",,")
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """When a run is over before QEMU ends by itself.
+
+    timeout: seconds for everything; expect: text on the console that ends it;
+    quiet: seconds without console output after `quiet_after` was seen in the BIOS's log
+    """
+
+    timeout: float
+    expect: re.Pattern[str] | None = None
+    quiet: float | None = None
+    quiet_after: str = ""
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run of QEMU left behind.
+
+    ended: "exit" (by itself), "expect", "quiet" or "timeout"; status: QEMU's exit code if "exit";
+    log: SeaBIOS's debug log; seconds: from the start of the machine to the end
+    """
+
+    console: Console = field(default_factory=Console)
+    serial: bytes = b""
+    log: Console = field(default_factory=Console)
+    ended: str = ""
+    status: int | None = None
+    seconds: float = 0.0
+    output: str = ""
+
+
+class _Qmp:
+    """The few commands that are needed, on a socket pair."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._socket.settimeout(QMP_PATIENCE)
+        self._buffer = b""
+        self._next()  # the greeting
+        self.execute("qmp_capabilities")
+
+    def execute(self, command: str, **arguments: object) -> object:
+        """Run a command. Error: QEMU refuses it or does not answer."""
+        request = {"execute": command, "arguments": arguments}
+        self._socket.sendall(json.dumps(request).encode() + b"\n")
+        while True:
+            reply = self._next()
+            if "error" in reply:
+                raise RomgenError("qmp", command, str(reply["error"]), status=EXIT_BOOT)
+            if "return" in reply:
+                return reply["return"]
+
+    def _next(self) -> dict[str, object]:
+        while b"\n" not in self._buffer:
+            try:
+                data = self._socket.recv(CHUNK)
+            except TimeoutError as error:
+                raise RomgenError("qmp", "QEMU", "does not answer", status=EXIT_BOOT) from error
+            if not data:
+                raise RomgenError("qmp", "QEMU", "ended at once", status=EXIT_BOOT)
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        message: dict[str, object] = json.loads(line)
+        return message
+
+
+def run(
+    machine: Machine,
+    stop_when: Stop,
+    folder: Path,
+    show: Callable[[str], None] = lambda text: None,
+) -> Run:
+    """Start the machine, collect what it says, end it.
+
+    folder: for QEMU's own output and the EV file. show: called with console text as it comes.
+    Error: QEMU does not start (its message is the detail).
+    """
+    result = Run()
+    ev_file = folder / "ev.txt"
+    if machine.ev is not None:
+        ev_file.write_bytes(machine.ev.encode())
+    log = folder / "qemu.log"
+    with ExitStack() as stack:
+        ports = {name: stack.enter_context(_pair()) for name in ("serial", "debug", "qmp")}
+        argv = machine.argv(ev_file)
+        for name, (_, theirs) in ports.items():
+            argv += ["-chardev", f"socket,id={name},fd={theirs.fileno()}"]
+        argv += ["-serial", "chardev:serial"]
+        argv += ["-device", f"isa-debugcon,iobase={DEBUG_PORT},chardev=debug"]
+        argv += ["-mon", "chardev=qmp,mode=control", *([] if machine.gdb else ["-S"])]
+        child = start(argv, log=log, pass_fds=[theirs.fileno() for _, theirs in ports.values()])
+        stack.callback(stop, child, polite=False)
+        for _, theirs in ports.values():
+            theirs.close()
+        try:
+            qmp = _Qmp(ports["qmp"][0])
+            if machine.nic is not None and not machine.nic.link:
+                qmp.execute("set_link", name="nic0", up=False)
+            if not machine.gdb:
+                qmp.execute("cont")
+        except (RomgenError, OSError) as error:
+            stop(child)
+            raise RomgenError(
+                "qemu-start",
+                argv[0],
+                "did not start",
+                detail=log.read_text(errors="replace") or str(error),
+                status=EXIT_BOOT,
+            ) from error
+        _collect(result, child, ports["serial"][0], ports["debug"][0], stop_when, show)
+    result.output = log.read_text(errors="replace")
+    return result
+
+
+@contextmanager
+def _pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        os.set_inheritable(theirs.fileno(), True)
+        yield ours, theirs
+
+
+def _collect(
+    result: Run,
+    child: subprocess.Popen[bytes],
+    serial: socket.socket,
+    debug: socket.socket,
+    stop_when: Stop,
+    show: Callable[[str], None],
+) -> None:
+    """Read both streams until one of the ends of `Stop`."""
+    begin = time.monotonic()
+    last_output = 0.0
+    watching = {serial, debug}
+    with selectors.DefaultSelector() as selector:
+        for each in watching:
+            each.setblocking(False)
+            selector.register(each, selectors.EVENT_READ)
+        while not result.ended:
+            now = time.monotonic() - begin
+            if now >= stop_when.timeout:
+                result.ended = "timeout"
+            elif _is_quiet(result, stop_when, now - last_output):
+                result.ended = "quiet"
+            elif not watching:
+                # QEMU closes its streams just before it ends.
+                try:
+                    child.wait(max(0.0, stop_when.timeout - now))
+                    result.ended = "exit"
+                    result.status = child.returncode
+                except subprocess.TimeoutExpired:
+                    result.ended = "timeout"
+            else:
+                for key, _ in selector.select(min(TICK, stop_when.timeout - now)):
+                    stream = key.fileobj
+                    assert isinstance(stream, socket.socket)
+                    at = time.monotonic() - begin
+                    data = _receive(stream)
+                    if not data:
+                        selector.unregister(stream)
+                        watching.discard(stream)
+                    elif stream is debug:
+                        result.log.feed(data, at)
+                    else:
+                        last_output = at
+                        result.serial += data
+                        show(result.console.feed(data, at))
+                if stop_when.expect and stop_when.expect.search(result.console.text):
+                    result.ended = "expect"
+    result.seconds = time.monotonic() - begin
+    result.console.finish(result.seconds)
+    result.log.finish(result.seconds)
+
+
+def _is_quiet(result: Run, stop_when: Stop, silence: float) -> bool:
+    return (
+        stop_when.quiet is not None
+        and silence >= stop_when.quiet
+        and stop_when.quiet_after in result.log.text
+    )
+
+
+def _receive(stream: socket.socket) -> bytes:
+    try:
+        return stream.recv(CHUNK)
+    except ConnectionError:
+        return b""
