@@ -1,14 +1,12 @@
 """Generated includes and sources: templates of `layouts/templates/` filled from layout and tables.
 
 Every `<file>.j2` there that ends in `.inc.j2` or `.asm.j2` becomes `build/<layout>/gen/<file>`.
-A template sees `layout`, `formats`, `constants`, `errors`, `nics`, `version`, and `ev` (what
-`romgen.ev` knows of the boot variables).
+A template sees `layout`, `formats`, `constants`, `errors`, `nics`, `version`, and `ev` (the table
+of the boot variables, None in a project without `ev.toml`).
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ from jinja2 import TemplateSyntaxError as SyntaxProblem
 from romgen import __version__
 from romgen.catalog import DETAIL_KINDS, ErrorEntry, Nic, load_errors, load_nics
 from romgen.errors import RomgenError, shown
+from romgen.ev.table import Table, load_table
 from romgen.layout import Layout, find_layout, load_layout
 from romgen.project import Project, write_atomic
 
@@ -95,14 +94,6 @@ def nasm_hex(value: int, digits: int = 4) -> str:
     return f"0x{value:0{digits}X}"
 
 
-def _ev_catalog() -> Any:
-    """The boot variables as `romgen.ev.catalog()` gives them, or None in a tree without."""
-    if importlib.util.find_spec("romgen.ev") is None:
-        return None
-    module = importlib.import_module("romgen.ev")
-    return module.catalog() if hasattr(module, "catalog") else None
-
-
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """Everything that templates are filled from."""
@@ -112,7 +103,7 @@ class Inputs:
     errors: Sequence[ErrorEntry]
     formats: Sequence[Format]
     constants: Mapping[str, int]
-    ev: Any
+    ev: Table | None
 
     def context(self) -> dict[str, Any]:
         """The names that a template sees."""
@@ -140,6 +131,7 @@ def load_inputs(project: Project, layout: str) -> Inputs:
     from romgen.formats import NASM_CONSTANTS, NASM_STRUCTS
 
     nics = load_nics(project.tables / "nics.toml", project.root)
+    ev_path = project.tables / "ev.toml"
     return Inputs(
         layout=load_layout(
             find_layout(project.layouts, layout, project.root), nics, project.root
@@ -148,7 +140,7 @@ def load_inputs(project: Project, layout: str) -> Inputs:
         errors=load_errors(project.tables / "errors", project.root),
         formats=[describe(name, struct) for name, struct in NASM_STRUCTS.items()],
         constants=NASM_CONSTANTS,
-        ev=_ev_catalog(),
+        ev=load_table(ev_path, project.root) if ev_path.is_file() else None,
     )
 
 

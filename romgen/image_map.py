@@ -112,7 +112,7 @@ def _part(program: Program, map_file: Path, sources: dict[str, str]) -> dict[str
                 "name": section.name,
                 "address": section.address,
                 "size": section.size,
-                "in_image": section.name != _RUN_TIME,
+                "in_image": bool(section.data),
             }
             for section in program.sections
         ],
@@ -146,6 +146,7 @@ def image_map(
         },
         "memory": {
             "data": rom.value("bss_size"),
+            "stack": rom.value("stack_top") - rom.value("stack_bottom"),
             "undi_code": undi.value("undi_code_size"),
             "undi_data": undi.value("undi_data_size"),
         },
