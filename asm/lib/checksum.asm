@@ -1,0 +1,83 @@
+; The internet checksum (RFC 1071).
+%include "romgen.inc"
+
+global checksum_add:function
+global checksum_fold:function
+
+CODE checksum
+;---------------------------------------------------------------------------
+; checksum_add - add bytes to a running sum
+; in:       ES:SI = bytes, not beyond the end of the segment; CX = count (odd only in the last piece);
+;           EAX = running sum, 0 to begin
+; out:      EAX = running sum: the words added with the carry brought round, not folded
+; clobbers: EAX, flags
+; needs:    nothing
+;---------------------------------------------------------------------------
+; Dwords are added: 2^32 - 1 is a multiple of 2^16 - 1, so the folded sum is that of the words.
+checksum_add:
+        push    ecx
+        push    edx
+        push    si
+        mov     dx, cx
+        shr     cx, 4
+        jz      .dwords
+        clc
+.paragraph:
+        adc     eax, [es:si]
+        adc     eax, [es:si + 4]
+        adc     eax, [es:si + 8]
+        adc     eax, [es:si + 12]
+        lea     si, [si + 16]           ; LEA and DEC leave the carry alone
+        dec     cx
+        jnz     .paragraph
+        adc     eax, 0
+.dwords:
+        mov     cx, dx
+        and     cx, 0Fh
+        shr     cx, 2
+        jz      .word
+        clc
+.dword:
+        adc     eax, [es:si]
+        lea     si, [si + 4]
+        dec     cx
+        jnz     .dword
+        adc     eax, 0
+.word:
+        xor     ecx, ecx
+        test    dl, 2
+        jz      .byte
+        mov     cx, [es:si]
+        inc     si
+        inc     si
+.byte:
+        test    dl, 1
+        jz      .last
+        movzx   edx, byte [es:si]       ; an odd byte counts as if a zero followed
+        add     ecx, edx
+.last:
+        add     eax, ecx
+        adc     eax, 0
+        pop     si
+        pop     edx
+        pop     ecx
+        ret
+
+;---------------------------------------------------------------------------
+; checksum_fold - the checksum from a running sum
+; in:       EAX = running sum
+; out:      AX = its one's complement, folded to 16 bits, as it is stored in a header;
+;           EAX = that; a block that contains its right checksum gives 0
+; clobbers: EAX, flags
+; needs:    nothing
+;---------------------------------------------------------------------------
+checksum_fold:
+        push    edx
+        mov     edx, eax
+        shr     edx, 16
+        add     ax, dx
+        adc     ax, 0
+        not     ax
+        movzx   eax, ax
+        pop     edx
+        ret

@@ -1,0 +1,99 @@
+; The headers by which a BIOS knows the ROM. Lengths and checksums are set after linking.
+%include "romgen.inc"
+%include "rom.inc"
+
+global pcir_header:data
+global pnp_header:data
+global undi_id_header:data
+global rom_checksum:data
+global rom_bdf:data
+global rom_device_list:data
+global rom_product:data
+
+extern rom_init
+extern rom_blocks               ; length of the image / 512, by the linker
+extern undi_loader
+extern undi_code_size           ; of the UNDI that is in the image
+extern undi_data_size
+%if BOOT_BEV
+  %error boot = "BEV": the ROM has no bootstrap entry vector; choose boot = "BCV" in the layout
+%endif
+extern rom_bcv
+
+ROM_SIGNATURE   equ 0AA55h
+PCIR_REVISION   equ 3           ; PCI Firmware Specification 3.0
+PCI_ETHERNET    equ 020000h     ; class code
+CODE_PC_AT      equ 0
+LAST_IMAGE      equ 80h
+; $PnP device indicators: DDIM, may be shadowed, may be cached, boot device
+PNP_INDICATORS  equ 80h | 40h | 20h | 04h
+UNDI_STACK      equ 1024        ; what the UNDI may use of its caller's stack
+
+section .header progbits alloc exec nowrite align=16
+        istruc rom_header
+at rom_header.signature,        dw ROM_SIGNATURE
+at rom_header.size,             db rom_blocks
+at rom_header.entry,            jmp near rom_init
+rom_checksum:
+at rom_header.checksum,         db 0
+at rom_header.undi_rom_id,      dw undi_id_header
+at rom_header.pcir,             dw pcir_header
+at rom_header.pnp,              dw pnp_header
+        iend
+
+        align   4, db 0
+pcir_header:
+        istruc pcir
+at pcir.signature,              db "PCIR"
+at pcir.vendor,                 dw PCI_VENDOR
+at pcir.device,                 dw PCI_DEVICE
+at pcir.device_list,            dw rom_device_list - pcir_header
+at pcir.length,                 dw pcir_size
+at pcir.revision,               db PCIR_REVISION
+at pcir.class_code,             db PCI_ETHERNET & 0FFh, PCI_ETHERNET >> 8 & 0FFh, PCI_ETHERNET >> 16
+at pcir.image_length,           dw rom_blocks
+at pcir.code_revision,          dw VERSION_WORD
+at pcir.code_type,              db CODE_PC_AT
+at pcir.indicator,              db LAST_IMAGE
+at pcir.max_runtime_length,     dw rom_blocks
+        iend
+
+        align   16, db 0        ; some IBM BIOSes look for it on paragraphs, not by the pointer
+pnp_header:
+        istruc pnp
+at pnp.signature,               db "$PnP"
+at pnp.revision,                db 1
+at pnp.length,                  db pnp_size / 16
+at pnp.manufacturer,            dw rom_manufacturer
+at pnp.product,                 dw rom_product
+        ; a disk for the BIOS, so mass storage, SCSI, although the adapter's class is Ethernet
+at pnp.device_type,             db 01h, 00h, 00h
+at pnp.indicators,              db PNP_INDICATORS
+at pnp.bcv,                     dw rom_bcv
+        iend
+
+undi_id_header:
+        istruc undi_rom_id
+at undi_rom_id.signature,       db "UNDI"
+at undi_rom_id.length,          db undi_rom_id_size
+at undi_rom_id.undi_revision,   db 0, 1, 2      ; 2.1.0
+at undi_rom_id.loader,          dw undi_loader
+at undi_rom_id.stack_size,      dw UNDI_STACK
+at undi_rom_id.data_size,       dw undi_data_size
+at undi_rom_id.code_size,       dw undi_code_size
+at undi_rom_id.bus_type,        db "PCIR"
+        iend
+
+rom_device_list:
+        dw      PCI_DEVICES, 0
+
+; Written by init while the ROM's memory is writable: the adapter's bus/dev/fn, 0 = not known.
+rom_bdf:
+        dw      0
+
+rom_manufacturer:
+        db      MANUFACTURER, 0
+; Shown in the BIOS's boot menu, read after init.
+rom_product:
+        db      PRODUCT, 0
+        times PRODUCT_ROOM - ($ - rom_product) db 0

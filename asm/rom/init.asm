@@ -1,0 +1,130 @@
+; Initialisation: what the BIOS calls first. Finds the adapter and keeps its place in the ROM.
+%include "romgen.inc"
+%include "rom.inc"
+
+global rom_init:function
+global adapter_check:function
+global adapter_find:function
+global rom_store:function
+
+extern pci_read32
+extern rom_bdf
+extern rom_checksum
+extern rom_device_list
+
+PCI_BIOS_FIND   equ 0B102h      ; INT 1Ah: find a device by its ids
+
+INITCODE init
+;---------------------------------------------------------------------------
+; rom_init [far] - entry at ROM:3, called by the BIOS during POST
+; in:       AX = bus/dev/fn of the adapter, or anything where the BIOS does not say
+; out:      AX = PNP_RETURN_DISK, or PNP_RETURN_NONE where there is no adapter of ours
+; clobbers: flags
+; needs:    a BIOS
+;---------------------------------------------------------------------------
+; SeaBIOS gives 0 for -option-rom, Bochs F000h: so AX counts only where the ids at that place are
+; ours. Nothing is hooked here: a BIOS may forbid it (PnP BIOS 1.0A, 3.3).
+rom_init:
+        push    ebx
+        push    ecx
+        push    edx
+        push    esi
+        push    edi
+        push    ds
+        push    es
+        cld
+        mov     bx, ax
+        call    adapter_check
+        je      .found
+        call    adapter_find
+        mov     ax, PNP_RETURN_NONE
+        jc      .done
+.found:
+        mov     di, rom_bdf
+        mov     al, bl
+        call    rom_store
+        inc     di
+        mov     al, bh
+        call    rom_store
+        mov     ax, PNP_RETURN_DISK
+.done:
+        pop     es
+        pop     ds
+        pop     edi
+        pop     esi
+        pop     edx
+        pop     ecx
+        pop     ebx
+        retf
+
+;---------------------------------------------------------------------------
+; adapter_check - is one of our adapters at this place?
+; in:       BX = bus/dev/fn
+; out:      ZF = 1: yes; ZF = 0: no
+; clobbers: EAX, ECX, DX, SI, DI, flags
+; needs:    nothing
+;---------------------------------------------------------------------------
+adapter_check:
+        xor     di, di                  ; vendor in the low word, device in the high one
+        call    pci_read32
+        cmp     cx, PCI_VENDOR
+        jne     .done
+        shr     ecx, 16
+        mov     si, rom_device_list
+.next:
+        cs lodsw
+        cmp     ax, cx
+        je      .done
+        test    ax, ax
+        jnz     .next
+        inc     ax                      ; ZF = 0
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; adapter_find - the first of our adapters in the machine
+; in:       nothing
+; out:      CF = 0, BX = bus/dev/fn; CF = 1: none
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, flags
+; needs:    a PCI BIOS
+;---------------------------------------------------------------------------
+adapter_find:
+        mov     di, rom_device_list
+.next:
+        mov     cx, [cs:di]
+        stc                             ; for a BIOS without the function
+        jcxz    .none
+        push    di
+        mov     ax, PCI_BIOS_FIND
+        mov     dx, PCI_VENDOR
+        xor     si, si                  ; the first one
+        int     1Ah
+        pop     di
+        jc      .other
+        test    ah, ah
+        jz      .found
+.other:
+        inc     di
+        inc     di
+        jmp     .next
+.none:
+        stc
+.found:
+        ret
+
+;---------------------------------------------------------------------------
+; rom_store - change a byte of the ROM and keep its checksum right
+; in:       CS:DI = the byte; AL = its new value
+; out:      nothing; where the ROM cannot be written nothing happens
+; clobbers: AX, flags
+; needs:    nothing
+;---------------------------------------------------------------------------
+rom_store:
+        mov     ah, [cs:di]
+        mov     [cs:di], al
+        cmp     [cs:di], al
+        jne     .done                   ; the BIOS has write-protected the ROM
+        sub     ah, al
+        add     [cs:rom_checksum], ah
+.done:
+        ret

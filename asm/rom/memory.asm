@@ -1,0 +1,250 @@
+; Memory of one instance: DGROUP, the UNDI's code, the UNDI's data, in one block.
+%include "romgen.inc"
+%include "rom.inc"
+
+global memory_allocate:function
+global memory_release:function
+global memory_segment:data
+global memory_paragraphs:data
+global memory_pmm:data
+global memory_base_before:data
+global memory_base_after:data
+global undi_cs_seg:data
+global undi_ds_seg:data
+
+extern undi_id_header
+extern dgroup_dwords           ; size of DGROUP with its stack, by the linker
+extern dgroup_paragraphs
+
+BASE_MEMORY_MIN equ 256         ; KiB that must be left for the system
+PMM_FIRST       equ 0E000h      ; paragraph from which $PMM is searched, up to FFFFh
+PMM_FAILED      equ -1          ; function not supported; 0 = no memory
+
+BSS memory
+memory_segment:         resw 1  ; of DGROUP
+memory_paragraphs:      resw 1  ; of the whole block
+memory_pmm:             resd 1  ; its linear address where PMM gave it, else 0
+memory_base_before:     resw 1  ; KiB at 40:13 before and after where base memory gave it
+memory_base_after:      resw 1
+undi_cs_seg:            resw 1
+undi_ds_seg:            resw 1
+
+INITCODE memory
+;---------------------------------------------------------------------------
+; memory_allocate - get the memory of this instance and lay it out
+; in:       nothing
+; out:      CF = 0, AX = segment of DGROUP: zeroed, memory_* and undi_*_seg set in it;
+;           CF = 1, AX = error number, nothing taken
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
+; needs:    a BIOS in POST (PMM); 400 bytes of stack
+;---------------------------------------------------------------------------
+memory_allocate:
+        mov     si, dgroup_paragraphs
+        mov     ax, [cs:undi_id_header + undi_rom_id.code_size]
+        call    .paragraphs
+        mov     di, ax                  ; DI = of the UNDI's code
+        mov     ax, [cs:undi_id_header + undi_rom_id.data_size]
+        call    .paragraphs
+        add     ax, di
+        add     ax, si
+        xchg    bx, ax                  ; BX = of all
+%if PLACE_PMM
+        call    memory_from_pmm
+        jnc     .got
+%endif
+%if PLACE_BASE
+        call    memory_from_base
+        jnc     .got
+%endif
+        FAIL    NO_MEMORY
+.got:                                   ; AX = segment, EDX = address by PMM or 0, CX = KiB before
+        push    di
+        push    cx
+        mov     es, ax
+        push    ax
+        mov     cx, dgroup_dwords
+        xor     eax, eax
+        xor     di, di
+        rep stosd
+        pop     ax
+        pop     cx
+        pop     di
+        mov     [es:memory_base_before], cx
+        mov     [es:memory_segment], ax
+        mov     [es:memory_paragraphs], bx
+        mov     [es:memory_pmm], edx
+        mov     bx, ax
+        shr     bx, 6                   ; base memory is taken in whole KiB
+        mov     [es:memory_base_after], bx
+        add     si, ax
+        mov     [es:undi_cs_seg], si
+        add     si, di
+        mov     [es:undi_ds_seg], si
+        clc
+        ret
+.paragraphs:                            ; AX bytes -> paragraphs
+        add     ax, 15
+        rcr     ax, 1                   ; with the carry: up to 64 KiB
+        shr     ax, 3
+        ret
+
+;---------------------------------------------------------------------------
+; memory_from_pmm - permanent conventional memory from the POST Memory Manager
+; in:       BX = paragraphs
+; out:      CF = 0, AX = segment, EDX = its linear address, CX = 0; CF = 1: none
+; clobbers: EAX, ECX, EDX, ES, flags
+; needs:    a BIOS in POST; 300 bytes of stack
+;---------------------------------------------------------------------------
+; PMM 1.00 has no permanent memory and ignores the flag: what it returns is given to the system
+; later. So a block counts only where it lies above base memory as 40:13 has it now.
+memory_from_pmm:
+        call    pmm_find
+        jc      .none
+        movzx   eax, bx
+        mov     cx, PMM_CONVENTIONAL | PMM_PERMANENT
+        mov     dx, PMM_ALLOCATE
+        call    pmm_call
+        test    eax, eax
+        jz      .refuse
+        cmp     eax, PMM_FAILED
+        je      .refuse
+        mov     edx, eax
+        push    es
+        push    BDA_SEGMENT
+        pop     es
+        movzx   ecx, word [es:BDA_BASE_MEMORY]
+        pop     es
+        shl     ecx, 10
+        cmp     eax, ecx
+        jb      .temporary
+        cmp     eax, 100000h
+        jae     .temporary              ; not conventional
+        shr     eax, 4
+        xor     cx, cx
+        ret
+.temporary:
+        mov     dx, PMM_DEALLOCATE
+        call    pmm_call
+.refuse:
+        stc
+.none:
+        ret
+
+;---------------------------------------------------------------------------
+; pmm_find - the POST Memory Manager's header
+; in:       nothing
+; out:      CF = 0, ES:0 = header; CF = 1: none
+; clobbers: AX, CX, ES, flags
+; needs:    nothing
+;---------------------------------------------------------------------------
+pmm_find:
+        push    si
+        mov     ax, PMM_FIRST
+.next:
+        mov     es, ax
+        cmp     dword [es:pmm_header.signature], '$PMM'
+        jne     .other
+        push    ax
+        movzx   cx, byte [es:pmm_header.length]
+        xor     si, si
+        mov     al, 0
+.byte:
+        add     al, [es:si]
+        inc     si
+        loop    .byte                   ; a length of 0 sums the whole segment, and fails
+        test    al, al
+        pop     ax
+        jz      .found
+.other:
+        inc     ax
+        jnz     .next
+        stc
+.found:
+        pop     si
+        ret
+
+;---------------------------------------------------------------------------
+; pmm_call - a function of the PMM
+; in:       ES:0 = PMM header; DX = function; EAX = paragraphs or address; CX = flags
+; out:      EAX = what the PMM returns
+; clobbers: EAX, ECX, EDX, flags
+; needs:    a BIOS in POST; 256 bytes of stack for the PMM
+;---------------------------------------------------------------------------
+; Calling convention of C: the last argument is pushed first, the caller removes them. Functions with
+; fewer arguments do not look at the others.
+pmm_call:
+        push    ebx
+        push    esi
+        push    edi
+        push    ebp
+        push    ds
+        push    es
+        push    cx
+        push    dword -1                ; no handle: nobody is to find the block
+        push    eax
+        push    dx
+        call    far [es:pmm_header.entry]
+        add     sp, 2 + 4 + 4 + 2
+        pop     es
+        pop     ds
+        pop     ebp
+        pop     edi
+        pop     esi
+        pop     ebx
+        cld
+        shl     edx, 16
+        mov     dx, ax
+        mov     eax, edx
+        ret
+
+;---------------------------------------------------------------------------
+; memory_from_base - lower the top of base memory
+; in:       BX = paragraphs
+; out:      CF = 0, AX = segment, EDX = 0, CX = KiB of base memory before; CF = 1: not enough
+; clobbers: AX, CX, EDX, ES, flags
+; needs:    nothing
+;---------------------------------------------------------------------------
+; The EBDA stays where it is, above the old top.
+memory_from_base:
+        push    BDA_SEGMENT
+        pop     es
+        mov     cx, [es:BDA_BASE_MEMORY]
+        lea     dx, [bx + 63]
+        shr     dx, 6                   ; paragraphs -> KiB
+        mov     ax, cx
+        sub     ax, dx
+        cmp     ax, BASE_MEMORY_MIN
+        jl      .none
+        mov     [es:BDA_BASE_MEMORY], ax
+        shl     ax, 6
+        xor     edx, edx
+        ret
+.none:
+        stc
+        ret
+
+;---------------------------------------------------------------------------
+; memory_release - give the memory back
+; in:       nothing
+; out:      nothing
+; clobbers: EAX, ECX, EDX, ES, flags
+; needs:    DS = DGROUP, which is gone afterwards; SS elsewhere; a BIOS in POST where PMM gave it
+;---------------------------------------------------------------------------
+memory_release:
+        mov     eax, [memory_pmm]
+        test    eax, eax
+        jz      .base
+        call    pmm_find
+        jc      .done
+        mov     dx, PMM_DEALLOCATE
+        jmp     pmm_call
+.base:
+        push    BDA_SEGMENT
+        pop     es
+        mov     ax, [memory_base_after]
+        cmp     ax, [es:BDA_BASE_MEMORY]
+        jne     .done                   ; somebody took more below us: it stays taken
+        mov     ax, [memory_base_before]
+        mov     [es:BDA_BASE_MEMORY], ax
+.done:
+        ret
