@@ -1,0 +1,139 @@
+; The boot connection vector: connect to the target, hook INT 13h; or leave everything as it was.
+%include "romgen.inc"
+%include "rom.inc"
+
+global rom_bcv:function
+global bcv_connect:function
+global boot_bdf:data
+
+extern adapter_check, adapter_find, rom_bdf
+extern error_print
+extern ev_boot_mode, ev_boot_protocol, ev_load
+extern int13_install
+extern iscsi_close, iscsi_open
+extern memory_allocate, memory_release
+extern message_banner, message_disk, message_link, message_off, message_prepare, message_target
+extern message_gateway, message_initiator
+extern net_gateway, net_init
+extern print_message
+extern stack_top
+extern time_init
+extern undi_close, undi_open
+
+BSS bcv
+boot_bdf:       resw 1          ; bus/dev/fn of our adapter
+bcv_caller:     resw 2          ; the BIOS's SP and SS, as LSS wants them
+
+INITCODE bcv
+;---------------------------------------------------------------------------
+; rom_bcv [far] - boot connection vector, called by the BIOS once in POST
+; in:       nothing that counts: SeaBIOS gives no adapter here
+; out:      nothing; INT 13h is hooked and 40:75 raised, or nothing has changed
+; clobbers: none
+; needs:    a BIOS in POST; 600 bytes of stack
+;---------------------------------------------------------------------------
+rom_bcv:
+        pushf
+        pushad
+        push    ds
+        push    es
+        push    fs
+        push    gs
+        cld
+        call    memory_allocate
+        jc      .no_memory
+        mov     ds, ax
+        mov     [bcv_caller], sp
+        mov     [bcv_caller + 2], ss
+        mov     ss, ax                  ; interrupts wait for the next instruction
+        mov     sp, stack_top
+        call    bcv_connect
+        lss     sp, [bcv_caller]
+        jnc     .done
+        call    memory_release
+.done:
+        pop     gs
+        pop     fs
+        pop     es
+        pop     ds
+        popad
+        popf
+        retf
+.no_memory:
+        call    error_print             ; an error without detail, so without DGROUP
+        jmp     .done
+
+;---------------------------------------------------------------------------
+; bcv_connect - from the adapter to the hooked INT 13h, with messages
+; in:       nothing
+; out:      CF = 0: the disk is there; CF = 1: it is not, the reason is printed, everything is undone
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, FS, GS, flags
+; needs:    DS = SS = DGROUP, zeroed; a BIOS
+;---------------------------------------------------------------------------
+bcv_connect:
+        call    time_init
+        mov     bx, [cs:rom_bdf]
+        call    adapter_check
+        je      .adapter
+        call    adapter_find            ; init could not write the ROM
+        mov     ax, ERR_NO_ADAPTER
+        jc      .fail
+.adapter:
+        mov     [boot_bdf], bx
+        call    message_prepare
+        mov     si, message_banner
+        call    print_message
+
+        call    ev_load
+        jc      .fail
+        cmp     byte [ev_boot_protocol], EV_BOOT_NONE
+        je      .off
+        mov     ax, ERR_BOOT_PXE
+        cmp     byte [ev_boot_protocol], EV_BOOT_ISCSI
+        jne     .fail
+        mov     ax, ERR_BOOT_MODE
+        cmp     byte [ev_boot_mode], EV_MODE_BOOT
+        jne     .fail
+
+        mov     bx, [boot_bdf]
+        call    undi_open
+        jc      .fail_undi
+        mov     si, message_link
+        call    print_message
+        call    net_init
+        mov     si, message_initiator
+        call    print_message
+        cmp     dword [net_gateway], 0
+        je      .no_gateway
+        mov     si, message_gateway
+        call    print_message
+.no_gateway:
+        mov     si, message_target
+        call    print_message
+        call    iscsi_open
+        jc      .fail_undi
+        call    int13_install
+        jc      .fail_iscsi
+        call    message_prepare
+        mov     si, message_disk
+        call    print_message
+        clc
+        ret
+
+.off:
+        mov     si, message_off
+        call    print_message
+        stc
+        ret
+.fail_iscsi:
+        push    ax
+        call    iscsi_close
+        pop     ax
+.fail_undi:
+        push    ax
+        call    undi_close
+        pop     ax
+.fail:
+        call    error_print
+        stc
+        ret
