@@ -63,6 +63,7 @@ class Disk:
         return int(lba), int(count)
 
     def read(self, cdb: bytes) -> bytes:
+        """The blocks that a READ asks for."""
         lba, count = self.range_of(cdb)
         with self.path.open("rb") as stream:
             stream.seek(lba * self.block_size)
@@ -75,6 +76,7 @@ class Disk:
         return self.range_of(cdb)[1] * self.block_size
 
     def write(self, cdb: bytes, data: bytes) -> None:
+        """Stores the blocks of a WRITE."""
         lba, _ = self.range_of(cdb)
         with self.path.open("r+b") as stream:
             stream.seek(lba * self.block_size)
@@ -94,13 +96,15 @@ class Disk:
                 raise SenseError(LUN_NOT_SUPPORTED)
             return b""
         if opcode == 0x25:
-            return struct.pack(">II", min(self.blocks - 1, 0xFFFFFFFF) & 0xFFFFFFFF, self.block_size)
+            last = min(self.blocks - 1, 0xFFFFFFFF) & 0xFFFFFFFF
+            return struct.pack(">II", last, self.block_size)
         if opcode == 0x9E and cdb[1] & 0x1F == 0x10:
             data = struct.pack(">QI20x", (self.blocks - 1) & (1 << 64) - 1, self.block_size)
             return data[: struct.unpack(">I", cdb[10:14])[0]]
         if opcode in (0x1A, 0x5A):
             protect = 0x80 if self.read_only else 0
-            data = bytes([3, 0, protect, 0]) if opcode == 0x1A else bytes([0, 6, 0, protect, 0, 0, 0, 0])
+            short, long = bytes([3, 0, protect, 0]), bytes([0, 6, 0, protect, 0, 0, 0, 0])
+            data = short if opcode == 0x1A else long
             limit = cdb[4] if opcode == 0x1A else struct.unpack(">H", cdb[7:9])[0]
             return data[:limit]
         raise SenseError(ILLEGAL_OPCODE)
@@ -109,8 +113,11 @@ class Disk:
         limit = struct.unpack(">H", cdb[3:5])[0]
         kind = self.device_type if known else 0x7F
         if cdb[1] & 1:
-            pages = {0x00: bytes([0x00, 0x80, 0x83]), 0x80: b"0001",
-                     0x83: bytes([2, 1, 0, 8]) + b"ROMGEN01"}
+            pages = {
+                0x00: bytes([0x00, 0x80, 0x83]),
+                0x80: b"0001",
+                0x83: bytes([2, 1, 0, 8]) + b"ROMGEN01",
+            }
             if cdb[2] not in pages:
                 raise SenseError(INVALID_FIELD)
             body = pages[cdb[2]]

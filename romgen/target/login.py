@@ -20,7 +20,7 @@ ALGORITHMS: dict[int, Callable[[bytes], bytes]] = {
 Pairs = list[tuple[str, str]]
 
 
-class LoginRefused(Exception):
+class LoginRefusedError(Exception):
     """Ends the login with a status (class, detail)."""
 
     def __init__(self, status_class: int, detail: int, why: str) -> None:
@@ -69,16 +69,17 @@ class Login:
     def check_names(self, known: Callable[[str], bool]) -> None:
         """After the first request: who is it, and is its target here?"""
         if "InitiatorName" not in self.names:
-            raise LoginRefused(2, 7, "InitiatorName is missing")
+            raise LoginRefusedError(2, 7, "InitiatorName is missing")
         if self.names.get("SessionType", "Normal") == "Discovery":
             return
         if "TargetName" not in self.names:
-            raise LoginRefused(2, 7, "TargetName is missing")
+            raise LoginRefusedError(2, 7, "TargetName is missing")
         if not known(self.names["TargetName"]):
-            raise LoginRefused(2, 3, "no such target")
+            raise LoginRefusedError(2, 3, "no such target")
 
     @property
     def security_done(self) -> bool:
+        """True where nothing more has to be proved."""
         return self.authenticated or self.script.auth in ("None", "CHAP,None")
 
     def security(self, pairs: Pairs) -> Pairs:
@@ -94,7 +95,7 @@ class Login:
         if "CHAP_R" in keys:
             out += self._verify(keys)
         elif "CHAP_N" in keys:
-            raise LoginRefused(2, 0, "CHAP_N without CHAP_R")
+            raise LoginRefusedError(2, 0, "CHAP_N without CHAP_R")
         return out
 
     def _auth_method(self, offered: list[str]) -> Pairs:
@@ -104,11 +105,11 @@ class Login:
                 self._step = "method" if method == "CHAP" else "done"
                 self.authenticated = method == "None"
                 return [("AuthMethod", method)]
-        raise LoginRefused(2, 1, f"AuthMethod {offered}")
+        raise LoginRefusedError(2, 1, f"AuthMethod {offered}")
 
     def _challenge_keys(self, text: str) -> Pairs:
         if self._step != "method":
-            raise LoginRefused(2, 0, "CHAP_A out of turn")
+            raise LoginRefusedError(2, 0, "CHAP_A out of turn")
         offered = [int(item) for item in text.split(",")]
         for number in offered:
             if number in self.script.chap_algorithms:
@@ -116,9 +117,12 @@ class Login:
                 self._identifier = os.urandom(1)[0]
                 self._challenge = os.urandom(16)
                 self._step = "challenged"
-                return [("CHAP_A", str(number)), ("CHAP_I", str(self._identifier)),
-                        ("CHAP_C", self._binary(self._challenge))]
-        raise LoginRefused(2, 1, f"CHAP_A {text}")
+                return [
+                    ("CHAP_A", str(number)),
+                    ("CHAP_I", str(self._identifier)),
+                    ("CHAP_C", self._binary(self._challenge)),
+                ]
+        raise LoginRefusedError(2, 1, f"CHAP_A {text}")
 
     def _binary(self, value: bytes) -> str:
         if self.script.chap_base64:
@@ -131,11 +135,12 @@ class Login:
     def _verify(self, keys: dict[str, str]) -> Pairs:
         user = self.script.user
         if self._step != "challenged" or user is None:
-            raise LoginRefused(2, 0, "CHAP_R out of turn")
+            raise LoginRefusedError(2, 0, "CHAP_R out of turn")
         proof = decode_binary(keys["CHAP_R"])
         if keys.get("CHAP_N") != user.name or proof != self._digest(
-                self._identifier, user.secret, self._challenge):
-            raise LoginRefused(2, 1, "wrong CHAP_N or CHAP_R")
+            self._identifier, user.secret, self._challenge
+        ):
+            raise LoginRefusedError(2, 1, "wrong CHAP_N or CHAP_R")
         self.authenticated, self._step = True, "done"
         if "CHAP_I" not in keys or "CHAP_C" not in keys:
             return []
@@ -143,10 +148,10 @@ class Login:
             return []
         mutual = self.script.mutual
         if mutual is None:
-            raise LoginRefused(2, 1, "mutual CHAP is not set up")
+            raise LoginRefusedError(2, 1, "mutual CHAP is not set up")
         challenge = decode_binary(keys["CHAP_C"])
         if challenge == self._challenge:
-            raise LoginRefused(2, 1, "our own challenge came back")
+            raise LoginRefusedError(2, 1, "our own challenge came back")
         secret = b"not the secret!" if self.script.wrong_mutual else mutual.secret
         response = self._digest(int(keys["CHAP_I"], 0), secret, challenge)
         return [("CHAP_N", mutual.name), ("CHAP_R", self._binary(response))]
@@ -156,7 +161,7 @@ class Login:
         out: Pairs = []
         for key, value in pairs:
             if key in self.agreed:
-                raise LoginRefused(2, 0, f"{key} twice")
+                raise LoginRefusedError(2, 0, f"{key} twice")
             self.agreed.add(key)
             answer = self._negotiate(key, value)
             if answer is not None:
@@ -186,16 +191,25 @@ class Login:
             agreed.max_burst = min(self._number(key, value, 512, 16777215), script.max_burst)
             return str(agreed.max_burst)
         if key == "FirstBurstLength":
-            agreed.first_burst = min(self._number(key, value, 512, 16777215), script.first_burst,
-                                     agreed.max_burst)
+            agreed.first_burst = min(
+                self._number(key, value, 512, 16777215), script.first_burst, agreed.max_burst
+            )
             return str(agreed.first_burst)
         if key == "MaxOutstandingR2T":
-            agreed.max_outstanding_r2t = min(self._number(key, value, 1, 65535),
-                                             script.max_outstanding_r2t)
+            agreed.max_outstanding_r2t = min(
+                self._number(key, value, 1, 65535), script.max_outstanding_r2t
+            )
             return str(agreed.max_outstanding_r2t)
-        fixed = {"MaxConnections": "1", "ErrorRecoveryLevel": "0", "DataPDUInOrder": "Yes",
-                 "DataSequenceInOrder": "Yes", "IFMarker": "No", "OFMarker": "No",
-                 "TaskReporting": "RFC3720", "iSCSIProtocolLevel": "1"}
+        fixed = {
+            "MaxConnections": "1",
+            "ErrorRecoveryLevel": "0",
+            "DataPDUInOrder": "Yes",
+            "DataSequenceInOrder": "Yes",
+            "IFMarker": "No",
+            "OFMarker": "No",
+            "TaskReporting": "RFC3720",
+            "iSCSIProtocolLevel": "1",
+        }
         if key in fixed:
             return fixed[key]
         if key == "DefaultTime2Wait":
@@ -211,7 +225,7 @@ class Login:
         try:
             number = int(value, 0)
         except ValueError:
-            raise LoginRefused(2, 0, f"{key}={value}") from None
+            raise LoginRefusedError(2, 0, f"{key}={value}") from None
         if not low <= number <= high:
-            raise LoginRefused(2, 0, f"{key}={value} is out of range")
+            raise LoginRefusedError(2, 0, f"{key}={value} is out of range")
         return number

@@ -29,17 +29,21 @@ class Pdu:
 
     @property
     def opcode(self) -> int:
+        """The six bits of the opcode."""
         return self.header[0] & 0x3F
 
     @property
     def immediate(self) -> bool:
+        """The I bit."""
         return bool(self.header[0] & 0x40)
 
     @property
     def flags(self) -> int:
+        """Byte 1."""
         return self.header[1]
 
     def parse(self, struct_: Struct) -> Container[Any]:
+        """The header's fields as `struct_` names them."""
         return struct_.parse(self.header)
 
 
@@ -55,7 +59,7 @@ def build(struct_: Struct, **values: Any) -> bytes:
 
 
 async def read_pdu(reader: asyncio.StreamReader, header_digest: bool, data_digest: bool) -> Pdu:
-    """The next PDU.  A wrong digest or length raises ProtocolError; the end, IncompleteReadError."""
+    """The next PDU.  Errors: ProtocolError (digest, length), IncompleteReadError (the end)."""
     header = await reader.readexactly(HEADER)
     ahs = await reader.readexactly(header[4] * 4)
     if header_digest:
@@ -73,9 +77,14 @@ async def read_pdu(reader: asyncio.StreamReader, header_digest: bool, data_diges
     return Pdu(header, padded[:length])
 
 
-def encode(pdu: Pdu, header_digest: bool, data_digest: bool, spoil_header: bool = False,
-           spoil_data: bool = False) -> bytes:
-    """The bytes of a PDU; its DataSegmentLength is set here.  ``spoil_*``: make that digest wrong."""
+def encode(
+    pdu: Pdu,
+    header_digest: bool,
+    data_digest: bool,
+    spoil_header: bool = False,
+    spoil_data: bool = False,
+) -> bytes:
+    """The bytes of a PDU with its DataSegmentLength.  ``spoil_*``: make that digest wrong."""
     header = pdu.header[:5] + len(pdu.data).to_bytes(3, "big") + pdu.header[8:]
     out = bytearray(header)
     if header_digest:
@@ -102,8 +111,18 @@ def parse_text(data: bytes) -> list[tuple[str, str]]:
 
 
 def build_text(pairs: list[tuple[str, str]]) -> bytes:
+    """Keys as login text."""
     return b"".join(f"{key}={value}".encode() + b"\0" for key, value in pairs)
 
 
-__all__ = ["Pdu", "ProtocolError", "build", "build_text", "crc32c", "encode", "iscsi", "parse_text",
-           "read_pdu"]
+__all__ = [
+    "Pdu",
+    "ProtocolError",
+    "build",
+    "build_text",
+    "crc32c",
+    "encode",
+    "iscsi",
+    "parse_text",
+    "read_pdu",
+]

@@ -8,10 +8,13 @@ import socket
 import struct
 import threading
 from dataclasses import dataclass, field
+from typing import Any
+
+from construct import Container
 
 from romgen.formats import iscsi
 from romgen.target.disk import READS, WRITES, Disk, SenseError
-from romgen.target.login import Login, LoginRefused, Pairs, Parameters
+from romgen.target.login import Login, LoginRefusedError, Pairs, Parameters
 from romgen.target.pdu import Pdu, ProtocolError, build, build_text, encode, parse_text, read_pdu
 from romgen.target.script import Act, Fault, Script
 
@@ -19,7 +22,7 @@ NONE = 0xFFFFFFFF
 UNIT_ATTENTION_RESET = (6, 0x29, 0)
 
 
-class Drop(Exception):
+class DropError(Exception):
     """Ends the connection: ``hard`` with RST."""
 
     def __init__(self, hard: bool = False) -> None:
@@ -47,23 +50,34 @@ class Connection:
 
     def _numbers(self, advance: bool = True) -> dict[str, int]:
         depth = 0 if self.window_shut else self.target.script.queue_depth
-        numbers = {"stat_sn": self.stat_sn, "exp_cmd_sn": self.exp_cmd_sn,
-                   "max_cmd_sn": (self.exp_cmd_sn + depth - 1) & NONE}
+        numbers = {
+            "stat_sn": self.stat_sn,
+            "exp_cmd_sn": self.exp_cmd_sn,
+            "max_cmd_sn": (self.exp_cmd_sn + depth - 1) & NONE,
+        }
         if advance:
             self.stat_sn = (self.stat_sn + 1) & NONE
         return numbers
 
     async def send(self, pdu: Pdu, spoil_header: bool = False, spoil_data: bool = False) -> None:
+        """Sends a PDU with the digests that were agreed on."""
         if self.silent:
             return
-        digests = (self.parameters.header_digest, self.parameters.data_digest) if self.full else (
-            False, False)
+        digests = (
+            (self.parameters.header_digest, self.parameters.data_digest)
+            if self.full
+            else (False, False)
+        )
         self.writer.write(encode(pdu, *digests, spoil_header, spoil_data))
         await self.writer.drain()
 
     async def receive(self) -> Pdu:
-        digests = (self.parameters.header_digest, self.parameters.data_digest) if self.full else (
-            False, False)
+        """The next PDU; its CmdSN is checked."""
+        digests = (
+            (self.parameters.header_digest, self.parameters.data_digest)
+            if self.full
+            else (False, False)
+        )
         pdu = await read_pdu(self.reader, *digests)
         self.target.log.append(pdu)
         if not pdu.immediate and pdu.opcode not in (0x05, 0x10) and self.full:
@@ -76,6 +90,7 @@ class Connection:
     # --- login ------------------------------------------------------------------------------------
 
     async def login(self) -> None:
+        """The login phase, to its end or to DropError."""
         script, login = self.target.script, Login(self.target.script)
         stage, first, text = -1, True, b""
         while not self.full:
@@ -95,7 +110,7 @@ class Connection:
                 pairs, text = parse_text(text), b""
                 current, wanted = head.flags >> 2 & 3, head.flags & 3
                 if current < stage or current > 1:
-                    raise LoginRefused(2, 11, f"stage {current} after {stage}")
+                    raise LoginRefusedError(2, 11, f"stage {current} after {stage}")
                 stage = current
                 if first:
                     await self._first_login(head, login, pairs)
@@ -106,32 +121,34 @@ class Connection:
                     if transit and wanted:
                         transit = False
                 elif stage == 1 and not login.security_done:
-                    raise LoginRefused(2, 1, "authentication was left out")
+                    raise LoginRefusedError(2, 1, "authentication was left out")
                 await self._login_response(head, stage, wanted if transit else 0, out, transit)
                 if transit:
                     stage = wanted
                     self.full = wanted == 3
-            except LoginRefused as refused:
+            except LoginRefusedError as refused:
                 self.target.events.append(f"login refused: {refused}")
                 await self._login_status(head, *refused.status)
-                raise Drop from refused
+                raise DropError from refused
         self.parameters = login.parameters
         self.attention = script.attention_after_login
         self.target.events.append("login " + login.names["InitiatorName"])
 
-    async def _first_login(self, head: object, login: Login, pairs: Pairs) -> None:
+    async def _first_login(self, head: Container[Any], login: Login, pairs: Pairs) -> None:
         script = self.target.script
         names = ("InitiatorName", "TargetName", "SessionType", "InitiatorAlias")
         login.names = {key: value for key, value in pairs if key in names}
         self.target.logins += 1
-        if script.redirect and (not script.redirect_logins
-                                or self.target.logins <= script.redirect_logins):
+        if script.redirect and (
+            not script.redirect_logins or self.target.logins <= script.redirect_logins
+        ):
             status = (1, 2 if script.redirect_permanent else 1)
             await self._login_status(head, *status, [("TargetAddress", script.redirect)])
-            raise Drop
+            raise DropError
         if script.login_status != (0, 0) and (
-                not script.login_status_times or self.target.logins <= script.login_status_times):
-            raise LoginRefused(*script.login_status, "as the script says")
+            not script.login_status_times or self.target.logins <= script.login_status_times
+        ):
+            raise LoginRefusedError(*script.login_status, "as the script says")
         login.check_names(lambda name: name == script.name)
 
     def _stage_keys(self, login: Login, stage: int, pairs: Pairs) -> Pairs:
@@ -150,8 +167,9 @@ class Connection:
             out += [tuple(key.split("=", 1)) for key in self.target.script.extra_keys]  # type: ignore[misc]
         return out
 
-    async def _login_response(self, head: object, stage: int, wanted: int, pairs: Pairs,
-                              transit: bool = False) -> None:
+    async def _login_response(
+        self, head: Container[Any], stage: int, wanted: int, pairs: Pairs, transit: bool = False
+    ) -> None:
         data = build_text(pairs)
         size = self.target.script.text_split
         while size and len(data) > size:
@@ -164,20 +182,36 @@ class Connection:
         flags = stage << 2 | (0x80 | wanted if transit else 0)
         await self._login_pdu(head, flags, data, 1 if transit and wanted == 3 else 0)
 
-    async def _login_pdu(self, head: object, flags: int, data: bytes, tsih: int = 0,
-                         status: tuple[int, int] = (0, 0)) -> None:
-        header = build(iscsi.bhs_login_response, opcode=0x23, flags=flags, isid=head.isid,  # type: ignore[attr-defined]
-                       tsih=tsih, itt=head.itt, status_class=status[0], status_detail=status[1],  # type: ignore[attr-defined]
-                       **self._numbers())
+    async def _login_pdu(
+        self,
+        head: Container[Any],
+        flags: int,
+        data: bytes,
+        tsih: int = 0,
+        status: tuple[int, int] = (0, 0),
+    ) -> None:
+        header = build(
+            iscsi.bhs_login_response,
+            opcode=0x23,
+            flags=flags,
+            isid=head.isid,
+            tsih=tsih,
+            itt=head.itt,
+            status_class=status[0],
+            status_detail=status[1],
+            **self._numbers(),
+        )
         await self.send(Pdu(header, data))
 
-    async def _login_status(self, head: object, status_class: int, detail: int,
-                            pairs: Pairs | None = None) -> None:
+    async def _login_status(
+        self, head: Container[Any], status_class: int, detail: int, pairs: Pairs | None = None
+    ) -> None:
         await self._login_pdu(head, 0, build_text(pairs or []), status=(status_class, detail))
 
     # --- full feature phase -----------------------------------------------------------------------
 
     async def serve(self) -> None:
+        """The full feature phase, until the connection ends."""
         script = self.target.script
         while True:
             try:
@@ -193,12 +227,30 @@ class Connection:
             elif pdu.opcode == 0x00:
                 await self._nop_out(pdu)
             elif pdu.opcode == 0x06:
-                await self.send(Pdu(build(iscsi.bhs_target, opcode=0x26, flags=0x80,
-                                          itt=pdu.parse(iscsi.bhs).itt, **self._numbers())))
-                raise Drop
+                await self.send(
+                    Pdu(
+                        build(
+                            iscsi.bhs_target,
+                            opcode=0x26,
+                            flags=0x80,
+                            itt=pdu.parse(iscsi.bhs).itt,
+                            **self._numbers(),
+                        )
+                    )
+                )
+                raise DropError
             elif pdu.opcode == 0x02:
-                await self.send(Pdu(build(iscsi.bhs_target, opcode=0x22, flags=0x80,
-                                          itt=pdu.parse(iscsi.bhs).itt, **self._numbers())))
+                await self.send(
+                    Pdu(
+                        build(
+                            iscsi.bhs_target,
+                            opcode=0x22,
+                            flags=0x80,
+                            itt=pdu.parse(iscsi.bhs).itt,
+                            **self._numbers(),
+                        )
+                    )
+                )
             elif pdu.opcode == 0x04:
                 await self._text(pdu)
             else:
@@ -207,10 +259,16 @@ class Connection:
     async def _ping(self) -> None:
         if self.ping_open > self.target.script.nop_timeout / self.target.script.nop_interval:
             self.target.events.append("ping was not answered")
-            raise Drop
+            raise DropError
         self.ping_open += 1
-        header = build(iscsi.bhs_target, opcode=0x20, flags=0x80, itt=NONE, ttt=0x4E4F5000,
-                       **self._numbers(advance=False))
+        header = build(
+            iscsi.bhs_target,
+            opcode=0x20,
+            flags=0x80,
+            itt=NONE,
+            ttt=0x4E4F5000,
+            **self._numbers(advance=False),
+        )
         await self.send(Pdu(header))
 
     async def _nop_out(self, pdu: Pdu) -> None:
@@ -219,23 +277,39 @@ class Connection:
             self.ping_open = 0
             self.target.events.append("ping answered")
         if head.itt != NONE:
-            header = build(iscsi.bhs_target, opcode=0x20, flags=0x80, itt=head.itt, ttt=NONE,
-                           **self._numbers())
+            header = build(
+                iscsi.bhs_target, opcode=0x20, flags=0x80, itt=head.itt, ttt=NONE, **self._numbers()
+            )
             await self.send(Pdu(header, pdu.data))
 
     async def _text(self, pdu: Pdu) -> None:
         script, out = self.target.script, []
         for key, value in parse_text(pdu.data):
             if key == "SendTargets" and value in ("All", "", script.name):
-                out = [("TargetName", script.name),
-                       ("TargetAddress", f"127.0.0.1:{self.target.port},{script.portal_group}")]
-        header = build(iscsi.bhs_target, opcode=0x24, flags=0x80, itt=pdu.parse(iscsi.bhs).itt,
-                       ttt=NONE, **self._numbers())
+                out = [
+                    ("TargetName", script.name),
+                    ("TargetAddress", f"127.0.0.1:{self.target.port},{script.portal_group}"),
+                ]
+        header = build(
+            iscsi.bhs_target,
+            opcode=0x24,
+            flags=0x80,
+            itt=pdu.parse(iscsi.bhs).itt,
+            ttt=NONE,
+            **self._numbers(),
+        )
         await self.send(Pdu(header, build_text(out)))
 
     async def _reject(self, pdu: Pdu, reason: int) -> None:
-        header = build(iscsi.bhs_target, opcode=0x3F, flags=0x80, response=reason, itt=NONE,
-                       ttt=NONE, **self._numbers())
+        header = build(
+            iscsi.bhs_target,
+            opcode=0x3F,
+            flags=0x80,
+            response=reason,
+            itt=NONE,
+            ttt=NONE,
+            **self._numbers(),
+        )
         await self.send(Pdu(header, pdu.header))
 
     async def _command(self, pdu: Pdu) -> None:
@@ -243,7 +317,7 @@ class Connection:
         fault = self.target.next_fault(head.cdb[0])
         act = fault.act if fault else None
         if act in (Act.CLOSE, Act.RESET):
-            raise Drop(act is Act.RESET)
+            raise DropError(act is Act.RESET)
         if act is Act.SILENCE:
             self.silent = True
             return
@@ -259,13 +333,17 @@ class Connection:
         if fault and act is Act.WINDOW:
             self.window_shut = True
             asyncio.get_running_loop().call_later(
-                fault.value / 1000, lambda: asyncio.ensure_future(self._open_window()))
+                fault.value / 1000, lambda: asyncio.ensure_future(self._open_window())
+            )
         try:
             if fault and act in (Act.SENSE, Act.SENSE_DESCRIPTOR):
                 raise SenseError(fault.sense)
             if fault and act in (Act.STATUS, Act.RESPONSE):
-                await self._respond(head, response=fault.value if act is Act.RESPONSE else 0,
-                                    status=fault.value if act is Act.STATUS else 0)
+                await self._respond(
+                    head,
+                    response=fault.value if act is Act.RESPONSE else 0,
+                    status=fault.value if act is Act.STATUS else 0,
+                )
                 return
             if self.attention and head.cdb[0] not in (0x12, 0xA0):
                 self.attention = False
@@ -279,32 +357,63 @@ class Connection:
                 sense = bytes([0x72, key, asc, ascq, 0, 0, 0, 0])
             else:
                 sense = bytes([0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, asc, ascq, 0, 0, 0, 0])
-            await self._respond(head, status=2, data=struct.pack(">H", len(sense)) + sense,
-                                residual=head.expected_length)
+            await self._respond(
+                head,
+                status=2,
+                data=struct.pack(">H", len(sense)) + sense,
+                residual=head.expected_length,
+            )
 
     async def _open_window(self) -> None:
         self.window_shut = False
-        header = build(iscsi.bhs_target, opcode=0x20, flags=0x80, itt=NONE, ttt=NONE,
-                       **self._numbers(advance=False))
+        header = build(
+            iscsi.bhs_target,
+            opcode=0x20,
+            flags=0x80,
+            itt=NONE,
+            ttt=NONE,
+            **self._numbers(advance=False),
+        )
         with contextlib.suppress(ConnectionError):
             await self.send(Pdu(header))
 
     async def _async_message(self, event: int) -> None:
-        header = build(iscsi.bhs_async, opcode=0x32, flags=0x80, itt=NONE, event=event, parameter3=1,
-                       **self._numbers())
+        header = build(
+            iscsi.bhs_async,
+            opcode=0x32,
+            flags=0x80,
+            itt=NONE,
+            event=event,
+            parameter3=1,
+            **self._numbers(),
+        )
         await self.send(Pdu(header))
         if event in (2, 3):
-            raise Drop
+            raise DropError
 
-    async def _respond(self, head: object, status: int = 0, response: int = 0, data: bytes = b"",
-                       residual: int = 0) -> None:
+    async def _respond(
+        self,
+        head: Container[Any],
+        status: int = 0,
+        response: int = 0,
+        data: bytes = b"",
+        residual: int = 0,
+    ) -> None:
         flags = 0x80 | (0x02 if residual > 0 else 0x04 if residual < 0 else 0)
-        header = build(iscsi.bhs_target, opcode=0x21, flags=flags, response=response, status=status,
-                       itt=head.itt, residual=abs(residual), **self._numbers())  # type: ignore[attr-defined]
+        header = build(
+            iscsi.bhs_target,
+            opcode=0x21,
+            flags=flags,
+            response=response,
+            status=status,
+            itt=head.itt,
+            residual=abs(residual),
+            **self._numbers(),
+        )
         await self.send(Pdu(header, data))
 
-    async def _execute(self, pdu: Pdu, head: object, fault: Fault | None) -> None:
-        cdb, lun = bytes(head.cdb), bytes(head.lun)  # type: ignore[attr-defined]
+    async def _execute(self, pdu: Pdu, head: Container[Any], fault: Fault | None) -> None:
+        cdb, lun = bytes(head.cdb), bytes(head.lun)
         disk = self.target.disks.get(lun)
         known = disk is not None
         disk = disk or next(iter(self.target.disks.values()))
@@ -312,14 +421,14 @@ class Connection:
             size = disk.check_write(cdb)
             data = await self._receive_data(pdu, head)
             disk.write(cdb, data[:size])
-            await self._respond(head, residual=head.expected_length - size)  # type: ignore[attr-defined]
+            await self._respond(head, residual=head.expected_length - size)
             return
         data = disk.read(cdb) if cdb[0] in READS and known else disk.command(cdb, known)
         await self._data_in(head, data, fault)
 
-    async def _data_in(self, head: object, data: bytes, fault: Fault | None) -> None:
+    async def _data_in(self, head: Container[Any], data: bytes, fault: Fault | None) -> None:
         script, act = self.target.script, fault.act if fault else None
-        expected: int = head.expected_length  # type: ignore[attr-defined]
+        expected: int = head.expected_length
         residual = expected - len(data)
         if fault and act in (Act.SHORT, Act.LIE_SHORT):
             data = data[: max(0, len(data) - fault.value)]
@@ -327,8 +436,7 @@ class Connection:
         data = data[:expected]
         size = min(self.parameters.max_send, script.max_data_in or self.parameters.max_send)
         spoiled = act in (Act.HEADER_DIGEST, Act.DATA_DIGEST)
-        number = 0
-        for offset in range(0, len(data), size):
+        for number, offset in enumerate(range(0, len(data), size)):
             piece = data[offset : offset + size]
             last = offset + size >= len(data)
             status = last and script.status_in_data
@@ -341,22 +449,30 @@ class Connection:
                 numbers["stat_sn"] = 0
             wrong = act is Act.DATA_SN and last
             header = build(
-                iscsi.bhs_target, opcode=0x25, flags=flags, itt=head.itt, ttt=NONE,  # type: ignore[attr-defined]
+                iscsi.bhs_target,
+                opcode=0x25,
+                flags=flags,
+                itt=head.itt,
+                ttt=NONE,
                 data_sn=number + (1 if wrong else 0),
                 buffer_offset=offset + (512 if act is Act.OFFSET and last else 0),
-                residual=abs(residual) if status else 0, **numbers)
-            await self.send(Pdu(header, piece), spoiled and act is Act.HEADER_DIGEST,
-                            spoiled and act is Act.DATA_DIGEST)
+                residual=abs(residual) if status else 0,
+                **numbers,
+            )
+            await self.send(
+                Pdu(header, piece),
+                spoiled and act is Act.HEADER_DIGEST,
+                spoiled and act is Act.DATA_DIGEST,
+            )
             spoiled = False
-            number += 1
         if not data or not script.status_in_data:
             await self._respond(head, residual=residual)
 
-    async def _receive_data(self, pdu: Pdu, head: object, discard: bool = False) -> bytes:
+    async def _receive_data(self, pdu: Pdu, head: Container[Any], discard: bool = False) -> bytes:
         """Immediate, unsolicited and solicited data of a write."""
-        script, agreed = self.target.script, self.parameters
-        expected: int = head.expected_length  # type: ignore[attr-defined]
-        itt: int = head.itt  # type: ignore[attr-defined]
+        agreed = self.parameters
+        expected: int = head.expected_length
+        itt: int = head.itt
         data = bytearray(expected)
         have = len(pdu.data)
         if have and not agreed.immediate_data:
@@ -365,8 +481,7 @@ class Connection:
         if not pdu.flags & 0x80:
             if agreed.initial_r2t:
                 raise ProtocolError("unsolicited data was not agreed on")
-            have = await self._sequence(data, have, itt, NONE,
-                                        min(expected, agreed.first_burst))
+            have = await self._sequence(data, have, itt, NONE, min(expected, agreed.first_burst))
         if have > agreed.first_burst:
             raise ProtocolError("more than FirstBurstLength")
         if discard:
@@ -375,9 +490,18 @@ class Connection:
         while have < expected:
             burst = min(agreed.max_burst, expected - have)
             tag = 0x52325400 + number
-            header = build(iscsi.bhs_target, opcode=0x31, flags=0x80, lun=head.lun, itt=itt, ttt=tag,  # type: ignore[attr-defined]
-                           data_sn=number, buffer_offset=have, residual=burst,
-                           **self._numbers(advance=False))
+            header = build(
+                iscsi.bhs_target,
+                opcode=0x31,
+                flags=0x80,
+                lun=head.lun,
+                itt=itt,
+                ttt=tag,
+                data_sn=number,
+                buffer_offset=have,
+                residual=burst,
+                **self._numbers(advance=False),
+            )
             await self.send(Pdu(header))
             end = await self._sequence(data, have, itt, tag, have + burst)
             if end != have + burst:
@@ -385,7 +509,6 @@ class Connection:
             have = end
             number += 1
         self.target.events.append(f"write {expected} bytes, {number} R2T")
-        del script
         return bytes(data)
 
     async def _sequence(self, data: bytearray, offset: int, itt: int, tag: int, limit: int) -> int:
@@ -400,8 +523,10 @@ class Connection:
             if pdu.opcode != 0x05 or (head.itt, head.ttt) != (itt, tag):
                 raise ProtocolError(f"opcode {pdu.opcode:#x} in a data sequence")
             if head.data_sn != number or head.buffer_offset != offset:
-                raise ProtocolError(f"Data-Out {head.data_sn} at {head.buffer_offset}, "
-                                    f"expected {number} at {offset}")
+                raise ProtocolError(
+                    f"Data-Out {head.data_sn} at {head.buffer_offset}, "
+                    f"expected {number} at {offset}"
+                )
             if len(pdu.data) > self.target.script.max_recv or offset + len(pdu.data) > limit:
                 raise ProtocolError("a Data-Out is too long")
             data[offset : offset + len(pdu.data)] = pdu.data
@@ -417,7 +542,9 @@ class Target:
     ``log``: every PDU that came; ``events``: what happened, in words; ``port``: where it listens.
     """
 
-    def __init__(self, script: Script, *disks: Disk, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, script: Script, *disks: Disk, port: int = 0, host: str = "127.0.0.1"
+    ) -> None:
         self.script = script
         self.disks = {disk.lun: disk for disk in disks}
         self.host, self.port = host, port
@@ -460,9 +587,11 @@ class Target:
 
     def drop_all(self, hard: bool = False) -> None:
         """Ends every connection from outside, as a target that dies."""
+
         def drop() -> None:
             for writer in list(self._writers):
                 _end(writer, hard)
+
         self._loop.call_soon_threadsafe(drop)
 
     def _run(self) -> None:
@@ -493,7 +622,7 @@ class Target:
         try:
             await connection.login()
             await connection.serve()
-        except Drop as drop:
+        except DropError as drop:
             hard = drop.hard
         except ProtocolError as error:
             self.events.append(f"protocol error: {error}")

@@ -57,13 +57,19 @@ def asm_coverage() -> Iterator[Coverage]:
 
 
 @pytest.fixture
-def machine(rom_program: Program, contracts: dict[str, Contract], asm_coverage: Coverage) -> Machine:
+def machine(
+    rom_program: Program, contracts: dict[str, Contract], asm_coverage: Coverage
+) -> Machine:
     """A fresh machine with the ROM; no UNDI."""
     return Machine(rom_program, contracts, coverage=asm_coverage)
 
 
 @pytest.fixture
-def machine_with_undi(rom_program: Program, undi_program: Program, contracts: dict[str, Contract],
-                      asm_coverage: Coverage) -> Machine:
+def machine_with_undi(
+    rom_program: Program,
+    undi_program: Program,
+    contracts: dict[str, Contract],
+    asm_coverage: Coverage,
+) -> Machine:
     """A fresh machine with the ROM and the UNDI loaded at its segments."""
     return Machine(rom_program, contracts, undi_program, coverage=asm_coverage)

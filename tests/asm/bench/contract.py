@@ -16,7 +16,9 @@ _TITLE = re.compile(r"^; (?P<name>[a-z_][a-z0-9_]*)(?: \[(?P<kind>\w+)\])? - (?P
 _FIELD = re.compile(r"^; (?P<field>in|out|clobbers|needs): *(?P<text>.*)$")
 _MORE = re.compile(r"^; {10,}(?P<text>\S.*)$")
 _LABEL = re.compile(r"^(?P<name>[A-Za-z_][A-Za-z0-9_]*):")
-_SECTION = re.compile(r"^\s*(?P<macro>CODE|INITCODE|RODATA|INITDATA|BSS|TABLE|section)\b\s*(?P<arg>\S*)")
+_SECTION = re.compile(
+    r"^\s*(?P<macro>CODE|INITCODE|RODATA|INITDATA|BSS|TABLE|section)\b\s*(?P<arg>\S*)"
+)
 _OUT = re.compile(r"\b([A-Z]{2,3})(?::([A-Z]{2,3}))?\s*(?:=|->)")
 
 
@@ -118,7 +120,12 @@ def parse_file(path: Path, root: Path) -> tuple[dict[str, Contract], list[str]]:
                 problems.append(str(error))
                 clobbers = set()
             contracts[title["name"]] = Contract(
-                title["name"], kind, title["purpose"], shown, int(where.rsplit(":", 1)[1]), fields,
+                title["name"],
+                kind,
+                title["purpose"],
+                shown,
+                int(where.rsplit(":", 1)[1]),
+                fields,
                 frozenset(clobbers | _outputs(fields.get("out", ""))),
             )
             pending.add(title["name"])

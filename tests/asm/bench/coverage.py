@@ -80,8 +80,10 @@ def table(lines: Lines) -> str:
     for file in sorted(lines):
         entry = lines[file]
         missing = sorted(line for line, hit in entry.items() if not hit)
-        rows.append(f"{file:<36}{len(entry):>6}{len(entry) - len(missing):>6}"
-                    f"{percent({file: entry}):>7.1f}%  {_ranges(missing, sorted(entry))}")
+        rows.append(
+            f"{file:<36}{len(entry):>6}{len(entry) - len(missing):>6}"
+            f"{percent({file: entry}):>7.1f}%  {_ranges(missing, sorted(entry))}"
+        )
     total = sum(len(entry) for entry in lines.values())
     hit = sum(sum(entry.values()) for entry in lines.values())
     rows.append(f"{'all assembly':<36}{total:>6}{hit:>6}{percent(lines):>7.1f}%")
@@ -125,7 +127,10 @@ def main(arguments: list[str] | None = None) -> int:
     if args.lcov:
         args.lcov.write_text(lcov(lines), encoding="ascii")
     if percent(lines) < args.minimum:
-        print(f"assembly line coverage {percent(lines):.1f} % is below {args.minimum} %", file=sys.stderr)
+        print(
+            f"assembly line coverage {percent(lines):.1f} % is below {args.minimum} %",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

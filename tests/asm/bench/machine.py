@@ -13,9 +13,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from unicorn import (
-    UC_ARCH_X86, UC_HOOK_BLOCK, UC_HOOK_CODE, UC_HOOK_INSN, UC_HOOK_INTR, UC_HOOK_MEM_UNMAPPED,
-    UC_HOOK_MEM_WRITE, UC_HOOK_MEM_WRITE_PROT, UC_MODE_16, UC_PROT_ALL, UC_PROT_EXEC, UC_PROT_READ,
-    Uc, UcError,
+    UC_ARCH_X86,
+    UC_HOOK_BLOCK,
+    UC_HOOK_CODE,
+    UC_HOOK_INSN,
+    UC_HOOK_INTR,
+    UC_HOOK_MEM_UNMAPPED,
+    UC_HOOK_MEM_WRITE,
+    UC_HOOK_MEM_WRITE_PROT,
+    UC_MODE_16,
+    UC_PROT_ALL,
+    UC_PROT_EXEC,
+    UC_PROT_READ,
+    Uc,
+    UcError,
 )
 from unicorn import x86_const as x86
 
@@ -33,9 +44,38 @@ SENTINEL = (0xF000, 0xFFF0)  # where a call returns to
 PAGE = 0x1000
 FLAG_CF, FLAG_ZF, FLAG_IF, FLAG_DF = 0x0001, 0x0040, 0x0200, 0x0400
 
-_REG = {name.lower(): getattr(x86, f"UC_X86_REG_{name}") for name in (
-    *REGISTERS, "ESP", "AX", "BX", "CX", "DX", "SI", "DI", "BP", "SP", "AL", "AH", "BL", "BH",
-    "CL", "CH", "DL", "DH", "CS", "DS", "ES", "FS", "GS", "SS", "IP", "EFLAGS", "CR0")}
+_REG = {
+    name.lower(): getattr(x86, f"UC_X86_REG_{name}")
+    for name in (
+        *REGISTERS,
+        "ESP",
+        "AX",
+        "BX",
+        "CX",
+        "DX",
+        "SI",
+        "DI",
+        "BP",
+        "SP",
+        "AL",
+        "AH",
+        "BL",
+        "BH",
+        "CL",
+        "CH",
+        "DL",
+        "DH",
+        "CS",
+        "DS",
+        "ES",
+        "FS",
+        "GS",
+        "SS",
+        "IP",
+        "EFLAGS",
+        "CR0",
+    )
+}
 
 
 class BenchError(AssertionError):
@@ -70,8 +110,14 @@ class Result:
 class Machine:
     """One adapter's instance: ROM at ROM_SEGMENT, its data segment, optionally the UNDI."""
 
-    def __init__(self, rom: Program, contracts: dict[str, Contract], undi: Program | None = None,
-                 coverage: Coverage | None = None, stack_size: int = 0x800) -> None:
+    def __init__(
+        self,
+        rom: Program,
+        contracts: dict[str, Contract],
+        undi: Program | None = None,
+        coverage: Coverage | None = None,
+        stack_size: int = 0x800,
+    ) -> None:
         self.rom, self.undi, self.contracts = rom, undi, contracts
         self.coverage = coverage
         self.uc = Uc(UC_ARCH_X86, UC_MODE_16)
@@ -88,7 +134,7 @@ class Machine:
         self._stack_range = (0, 0)
         self._spaces: list[tuple[int, int, Program]] = []
         self.deepest: dict[str, int] = {}
-        self.new_blocks: set[tuple[int, int]] = set()  # (linear, size) that ran; the fuzzer clears it
+        self.new_blocks: set[tuple[int, int]] = set()  # that ran; the fuzzer clears it
         self.map(0, PAGE)  # vectors, BIOS data area
         self.map(CALLER_STACK, 4 * PAGE)
         self._allowed.append((0x400, 0x100, "BIOS data area"))
@@ -143,7 +189,7 @@ class Machine:
         self._allowed.append((linear, size, what))
 
     def buffer(self, size: int, content: bytes = b"", writable: bool = True) -> int:
-        """A new buffer that ends at a page's end with an unmapped page behind it; its linear address."""
+        """Linear address of a new buffer: it ends with a page, the next one is not mapped."""
         pages = (size + PAGE - 1) // PAGE
         base = self._heap
         self._heap += (pages + 1) * PAGE
@@ -256,7 +302,9 @@ class Machine:
         if ss + self.reg("sp") - 64 <= linear and CALLER_STACK <= linear < CALLER_STACK + 4 * PAGE:
             self._stack_low = min(self._stack_low, linear)
             return
-        self.fail(f"writes {size} bytes at {linear:#x} ({self._name_of(linear)}), outside what it may")
+        self.fail(
+            f"writes {size} bytes at {linear:#x} ({self._name_of(linear)}), outside what it may"
+        )
 
     def _name_of(self, linear: int) -> str:
         if self.data <= linear < self.data + 0x10000:
@@ -266,7 +314,9 @@ class Machine:
                 return f"{what}+{linear - start:#x}"
         return "no one's memory"
 
-    def _on_unmapped(self, uc: Uc, access: int, linear: int, size: int, value: int, _: object) -> bool:
+    def _on_unmapped(
+        self, uc: Uc, access: int, linear: int, size: int, value: int, _: object
+    ) -> bool:
         kind = {19: "reads", 20: "writes", 21: "runs"}.get(access, "touches")
         self.fail(f"{kind} {size} bytes at {linear:#x}, where nothing is ({self._name_of(linear)})")
         return False
@@ -285,7 +335,7 @@ class Machine:
     def _guard(self, call: Callable[[], object]) -> object:
         try:
             return call()
-        except BaseException as error:  # noqa: BLE001 - carried out of Unicorn's callback
+        except BaseException as error:
             self._exception = self._exception or error
             self.uc.emu_stop()
             return None
@@ -341,36 +391,65 @@ class Machine:
 
     # --- calls ----------------------------------------------------------------------------------
 
-    def call(self, name: str, *, check: bool = True, limit: int = 20_000_000, count: bool = False,
-             seed: int = 1, carry: bool = False, **regs: int) -> Result:
+    def call(
+        self,
+        name: str,
+        *,
+        check: bool = True,
+        limit: int = 20_000_000,
+        count: bool = False,
+        seed: int = 1,
+        carry: bool = False,
+        **regs: int,
+    ) -> Result:
         """Calls a near routine of the ROM with DS = SS = the data segment.
 
         Registers that are not given hold noise, the same for the same ``seed``.  With ``check`` the
-        banner's contract is checked: clobbers, segments, SP, DF.  ``limit`` bounds the instructions.
+        banner's contract is checked: clobbers, segments, SP, DF.  ``limit``: of instructions.
         """
         self.set_reg("ss", DATA_SEGMENT)
         self.set_reg("sp", self.stack_top & 0xFFFE)
         self.set_reg("ds", DATA_SEGMENT)
-        return self._enter(name, ROM_SEGMENT, self.address(name), "near", check, limit, count, seed,
-                           carry, regs)
+        return self._enter(
+            name, ROM_SEGMENT, self.address(name), "near", check, limit, count, seed, carry, regs
+        )
 
-    def call_far(self, name: str, *, check: bool = True, limit: int = 50_000_000,
-                 count: bool = False, seed: int = 1, **regs: int) -> Result:
+    def call_far(
+        self,
+        name: str,
+        *,
+        check: bool = True,
+        limit: int = 50_000_000,
+        count: bool = False,
+        seed: int = 1,
+        **regs: int,
+    ) -> Result:
         """Calls a [far] entry on the BIOS's stack, as the BIOS does."""
         self._caller_stack()
-        return self._enter(name, ROM_SEGMENT, self.address(name), "far", check, limit, count, seed,
-                           False, regs)
+        return self._enter(
+            name, ROM_SEGMENT, self.address(name), "far", check, limit, count, seed, False, regs
+        )
 
-    def call_interrupt(self, number: int, *, limit: int = 50_000_000, count: bool = False,
-                       seed: int = 1, flags: int = FLAG_IF, name: str = "", **regs: int) -> Result:
+    def call_interrupt(
+        self,
+        number: int,
+        *,
+        limit: int = 50_000_000,
+        count: bool = False,
+        seed: int = 1,
+        flags: int = FLAG_IF,
+        name: str = "",
+        **regs: int,
+    ) -> Result:
         """Executes INT ``number`` through the vector table on the caller's stack.
 
         All registers are compared by the test itself; ``Result.flags`` is what the caller sees.
         """
         self._caller_stack()
         offset, segment = struct.unpack("<HH", self.read(number * 4, 4))
-        return self._enter(name, segment, offset, "interrupt", False, limit, count, seed, False,
-                           regs, flags)
+        return self._enter(
+            name, segment, offset, "interrupt", False, limit, count, seed, False, regs, flags
+        )
 
     def _caller_stack(self) -> None:
         self.set_reg("ss", 0)
@@ -385,12 +464,25 @@ class Machine:
         for key, value in regs.items():
             self.set_reg(key, value & (0xFFFFFFFF if len(key) == 3 else 0xFFFF))
 
-    def _enter(self, name: str, segment: int, offset: int, kind: str, check: bool, limit: int,
-               count: bool, seed: int, carry: bool, regs: dict[str, int],
-               flags: int = FLAG_IF) -> Result:
+    def _enter(
+        self,
+        name: str,
+        segment: int,
+        offset: int,
+        kind: str,
+        check: bool,
+        limit: int,
+        count: bool,
+        seed: int,
+        carry: bool,
+        regs: dict[str, int],
+        flags: int = FLAG_IF,
+    ) -> Result:
         self._noise(seed, regs)
         self.set_reg("eflags", flags | 2 | (FLAG_CF if carry else 0))
-        before = {r: self.reg(r) for r in (*map(str.lower, REGISTERS), "es", "fs", "gs", "ds", "ss")}
+        before = {
+            r: self.reg(r) for r in (*map(str.lower, REGISTERS), "es", "fs", "gs", "ds", "ss")
+        }
         top = self.reg("ss") * 16 + self.reg("sp")
         sp_before = self.reg("sp")
         if kind == "interrupt":
@@ -410,8 +502,10 @@ class Machine:
         counter = [0]
         hook = None
         if count:
+
             def tick(*_: object) -> None:
                 counter[0] += 1
+
             hook = self.uc.hook_add(UC_HOOK_CODE, tick)
         try:
             self.uc.emu_start(segment * 16 + offset, until, count=0 if count else limit)
@@ -426,7 +520,9 @@ class Machine:
         if self._failure is not None:
             raise BenchError(self._failure)
         if self.reg("cs") * 16 + self.reg("ip") != until:
-            raise BenchError(f"{name} did not return within {limit} instructions; it is at {self.where()}")
+            raise BenchError(
+                f"{name} did not return within {limit} instructions; it is at {self.where()}"
+            )
         after = {r: self.reg(r) for r in _REG}
         used = top - self._stack_low
         self.deepest[name] = max(self.deepest.get(name, 0), used)
@@ -443,12 +539,17 @@ class Machine:
             low = register.lower()
             change = before[low] ^ self.reg(low)
             if (change and contract.keeps(register)) or (
-                    change >> 16 and contract.keeps_upper(register)):
-                raise BenchError(f"{place} changed {register} ({before[low]:08X} -> "
-                                 f"{self.reg(low):08X}), which its banner keeps")
+                change >> 16 and contract.keeps_upper(register)
+            ):
+                raise BenchError(
+                    f"{place} changed {register} ({before[low]:08X} -> "
+                    f"{self.reg(low):08X}), which its banner keeps"
+                )
         for segment in ("DS", "SS", *SEGMENTS):
             low = segment.lower()
-            if before[low] != self.reg(low) and (segment in ("DS", "SS") or contract.keeps(segment)):
+            if before[low] != self.reg(low) and (
+                segment in ("DS", "SS") or contract.keeps(segment)
+            ):
                 raise BenchError(f"{place} changed {segment}, which its banner keeps")
         if self.reg("sp") != sp:
             raise BenchError(f"{place} left SP off by {self.reg('sp') - sp}")
@@ -458,4 +559,4 @@ class Machine:
             raise BenchError(f"{place} changed the flags, which its banner keeps")
 
 
-__all__ = ["BenchError", "Machine", "Result", "UC_PROT_EXEC", "UC_PROT_READ"]
+__all__ = ["UC_PROT_EXEC", "UC_PROT_READ", "BenchError", "Machine", "Result"]

@@ -72,7 +72,8 @@ class FwCfg:
         elif key == 0x19:
             self._item = struct.pack(">I", len(names)) + b"".join(
                 struct.pack(">IHH56s", len(self.files[name]), 0x20 + index, 0, name.encode())
-                for index, name in enumerate(names))
+                for index, name in enumerate(names)
+            )
         elif 0x20 <= key < 0x20 + len(names):
             self._item = self.files[names[key - 0x20]]
         else:

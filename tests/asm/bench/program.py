@@ -12,7 +12,7 @@ from elftools.elf.sections import SymbolTableSection
 
 @dataclass
 class Program:
-    """``symbols``: name -> offset in its segment; ``code``: bytes from offset 0 of the code segment."""
+    """``symbols``: name -> offset in its segment; ``code``: the code segment from offset 0."""
 
     name: str
     code: bytes
@@ -53,8 +53,15 @@ class Program:
                     elif isinstance(symbol["st_shndx"], int):
                         code_symbols.append((symbol["st_value"], symbol.name))
             lines = cls._line_table(elf)
-        program = cls(path.stem, bytes(code), symbols, sorted(data_symbols), sorted(code_symbols),
-                      lines, data_size)
+        program = cls(
+            path.stem,
+            bytes(code),
+            symbols,
+            sorted(data_symbols),
+            sorted(code_symbols),
+            lines,
+            data_size,
+        )
         program.starts = [entry[0] for entry in lines]
         return program
 

@@ -111,8 +111,13 @@ def corpus_of(target: Target) -> list[bytes]:
     return [*target.seeds, *kept]
 
 
-def fuzz(target: Target, machine: Machine, seconds: float, seed: int,
-         shown: Callable[[str], None] = print) -> int:
+def fuzz(
+    target: Target,
+    machine: Machine,
+    seconds: float,
+    seed: int,
+    shown: Callable[[str], None] = print,
+) -> int:
     """Fuzzes one target; returns the number of findings.  New inputs are written to the corpus."""
     source = random.Random(seed)
     session = Session.start(target, machine)
@@ -141,8 +146,10 @@ def fuzz(target: Target, machine: Machine, seconds: float, seed: int,
             pool.append(data)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-    shown(f"{target.name}: {runs} runs, {len(session.seen)} blocks, {len(pool)} inputs, "
-          f"{findings} findings")
+    shown(
+        f"{target.name}: {runs} runs, {len(session.seen)} blocks, {len(pool)} inputs, "
+        f"{findings} findings"
+    )
     return findings
 
 
@@ -152,16 +159,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="fuzz the ROM's parsers")
     parser.add_argument("seconds", type=float, help="time for all targets together")
     parser.add_argument("targets", nargs="*", help="names; all where none is given")
-    parser.add_argument("--seed", type=int, default=None, help="of the mutations; default: the time")
+    parser.add_argument(
+        "--seed", type=int, default=None, help="of the mutations; default: the time"
+    )
     args = parser.parse_args(arguments)
     unknown = set(args.targets) - set(TARGETS)
     if unknown:
-        parser.error(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
+        parser.error(
+            f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}"
+        )
     chosen = [TARGETS[name] for name in args.targets or TARGETS]
     seed = args.seed if args.seed is not None else time.time_ns()
     print(f"seed {seed}")
-    findings = sum(fuzz(target, new_machine(), args.seconds / len(chosen), seed)
-                   for target in chosen)
+    findings = sum(
+        fuzz(target, new_machine(), args.seconds / len(chosen), seed) for target in chosen
+    )
     return 1 if findings else 0
 
 
