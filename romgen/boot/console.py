@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-ESCAPE = re.compile(
-    r"\x1b(?:\[(?P<args>[0-9;?]*)(?P<final>[@-~])|[()][A-Za-z0-9]|[@-Z\\-_a-z])"
-)
+ESCAPE = re.compile(r"\x1b(?:\[(?P<args>[0-9;?]*)(?P<final>[@-~])|[()][A-Za-z0-9]|[@-Z\\-_a-z])")
 ESCAPE_START = re.compile(r"\x1b(?:\[[0-9;?]*|[()])?\Z")
 CONTROL = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
 ROM_MESSAGE = re.compile(r"\bRG-(?P<number>\d{4})\b[ :]*(?P<text>.*)")

@@ -28,26 +28,25 @@ MBR_DISK_ID = slice(0x1B8, 0x1BC)
 
 @dataclass(frozen=True, slots=True)
 class CheckDisk:
-    """The demonstration disk: size in sectors, what its program writes, what it reads as marks.
-
-    chs_write, edd_write: (first, end) in sectors; marks: sectors read before and behind the
-    AH=00h calls, between which the wire is watched.
-    """
+    """The demonstration disk: size in sectors, signature in the boot record."""
 
     sectors: int = CHECK_SECTORS
     disk_id: int = 0x1D15C001
 
     @property
     def chs_write(self) -> tuple[int, int]:
+        """(first, end) of what the program writes with AH=03h."""
         first = self.sectors // 4
         return first, first + 331
 
     @property
     def edd_write(self) -> tuple[int, int]:
+        """(first, end) of what the program writes with AH=43h: up to the last sector."""
         return self.sectors - 463, self.sectors
 
     @property
     def marks(self) -> tuple[int, int]:
+        """The sectors that are read before and behind the AH=00h calls."""
         return self.sectors // 3, self.sectors // 2
 
     def defines(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from types import TracebackType
@@ -57,10 +58,8 @@ class SilentTarget:
         trace: TracebackType | None,
     ) -> None:
         for each in (self._socket, *self._open):
-            try:
+            with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for it
-            except OSError:
-                pass
             each.close()
         for thread in self._threads:
             thread.join(timeout=5)

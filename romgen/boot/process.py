@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -73,10 +74,8 @@ def stop(child: subprocess.Popen[bytes], *, polite: bool = True) -> None:
     """End a child, by SIGTERM first if `polite`, and reap it."""
     if child.poll() is None and polite:
         child.send_signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(STOP_PATIENCE)
-        except subprocess.TimeoutExpired:
-            pass
     if child.poll() is None:
         child.kill()
     child.wait()

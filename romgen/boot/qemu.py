@@ -27,6 +27,8 @@ REBOOT_TIMEOUT_MS = 50
 """How long SeaBIOS waits when nothing boots; then it resets, and QEMU ends (-no-reboot)."""
 CHUNK = 65536
 QMP_PATIENCE = 10.0
+PCAP_HEADER = 24
+"""Bytes of a capture without frames."""
 TICK = 0.25
 """Longest time between two looks at the clock, in seconds."""
 
@@ -134,7 +136,9 @@ class Run:
     """What a run of QEMU left behind.
 
     ended: "exit" (by itself), "expect", "quiet" or "timeout"; status: QEMU's exit code if "exit";
-    log: SeaBIOS's debug log; seconds: from the start of the machine to the end
+    log: SeaBIOS's debug log; seconds: from the start of the machine to the end;
+    mac: the adapter's; first_frame: when the capture's first frame was seen (late by up to TICK);
+    output: QEMU's own messages
     """
 
     console: Console = field(default_factory=Console)
@@ -144,6 +148,8 @@ class Run:
     status: int | None = None
     seconds: float = 0.0
     output: str = ""
+    mac: str = ""
+    first_frame: float | None = None
 
 
 class _Qmp:
@@ -192,7 +198,7 @@ def run(
     folder: for QEMU's own output and the EV file. show: called with console text as it comes.
     Error: QEMU does not start (its message is the detail).
     """
-    result = Run()
+    result = Run(mac=machine.nic.mac if machine.nic is not None else "")
     ev_file = folder / "ev.txt"
     if machine.ev is not None:
         ev_file.write_bytes(machine.ev.encode())
@@ -224,7 +230,8 @@ def run(
                 detail=log.read_text(errors="replace") or str(error),
                 status=EXIT_BOOT,
             ) from error
-        _collect(result, child, ports["serial"][0], ports["debug"][0], stop_when, show)
+        streams = (ports["serial"][0], ports["debug"][0])
+        _collect(result, child, streams, stop_when, show, machine.pcap)
     result.output = log.read_text(errors="replace")
     return result
 
@@ -240,14 +247,15 @@ def _pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 def _collect(
     result: Run,
     child: subprocess.Popen[bytes],
-    serial: socket.socket,
-    debug: socket.socket,
+    streams: tuple[socket.socket, socket.socket],
     stop_when: Stop,
     show: Callable[[str], None],
+    pcap: Path | None,
 ) -> None:
     """Read both streams until one of the ends of `Stop`."""
     begin = time.monotonic()
     last_output = 0.0
+    serial, debug = streams
     watching = {serial, debug}
     with selectors.DefaultSelector() as selector:
         for each in watching:
@@ -255,6 +263,8 @@ def _collect(
             selector.register(each, selectors.EVENT_READ)
         while not result.ended:
             now = time.monotonic() - begin
+            if result.first_frame is None and pcap is not None and _has_frames(pcap):
+                result.first_frame = now
             if now >= stop_when.timeout:
                 result.ended = "timeout"
             elif _is_quiet(result, stop_when, now - last_output):
@@ -287,6 +297,10 @@ def _collect(
     result.seconds = time.monotonic() - begin
     result.console.finish(result.seconds)
     result.log.finish(result.seconds)
+
+
+def _has_frames(pcap: Path) -> bool:
+    return pcap.exists() and pcap.stat().st_size > PCAP_HEADER
 
 
 def _is_quiet(result: Run, stop_when: Stop, silence: float) -> bool:

@@ -33,7 +33,7 @@ class Lun:
     number: int
     file: Path
     options: tuple[str, ...] = ()
-    """Further arguments of `tgtadm --op update --mode logicalunit`, e.g. ("--params", "readonly=1")."""
+    """Further arguments of `tgtadm --op update --mode logicalunit`."""
 
 
 @dataclass(frozen=True, slots=True)

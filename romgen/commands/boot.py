@@ -1,0 +1,99 @@
+"""`romgen boot`: boot a disk over iSCSI through a ROM, in QEMU, and say what happened."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from romgen.boot.images import rom_for_layout
+from romgen.boot.run import DATA_LUN, DEFAULT_LAYOUT, DEFAULT_TIMEOUT, BootRequest, boot
+from romgen.build import read_ev
+from romgen.commands import Subparsers
+from romgen.errors import EXIT_BOOT, EXIT_OK, RomgenError
+from romgen.project import Project
+
+GDB = "tcp:127.0.0.1:1234"
+
+
+def add_parser(sub: Subparsers) -> None:
+    """Add the command's arguments."""
+    parser = sub.add_parser(
+        "boot",
+        help="boot a disk over iSCSI in QEMU; exit 0 booted as expected, 4 did not",
+        description="Boots a disk through a ROM in QEMU, from a private tgtd on 127.0.0.1.",
+    )
+    image = parser.add_mutually_exclusive_group()
+    image.add_argument("--layout", metavar="NAME", help=f"default: {DEFAULT_LAYOUT}")
+    image.add_argument("--rom", type=Path, metavar="FILE", help="this image, with --nic")
+    parser.add_argument("--nic", help="adapter's short name; default: the layout's")
+    parser.add_argument("--disk", type=Path, metavar="IMAGE", help="default: a demonstration disk")
+    parser.add_argument("--lun", type=int, default=DATA_LUN, metavar="N", help="default: 1")
+    parser.add_argument("--ev", type=Path, metavar="FILE", help="EV text; what it lacks is added")
+    parser.add_argument("--expect", metavar="REGEX", help="text on the console that means success")
+    parser.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT, metavar="S")
+    parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg")
+    parser.add_argument("--pcap", type=Path, metavar="FILE", help="keep the network capture")
+    parser.add_argument("--serial", type=Path, metavar="FILE", help="keep the raw serial output")
+    parser.add_argument("--json", action="store_true", help="the result as JSON, nothing else")
+    parser.add_argument("--gdb", action="store_true", help=f"halt at reset, gdb server on {GDB}")
+    parser.set_defaults(run=run)
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    """SIGTERM and SIGHUP end us as Ctrl-C does: everything that was started is ended."""
+    raise KeyboardInterrupt
+
+
+def _request(project: Project, args: argparse.Namespace) -> BootRequest:
+    if args.timeout <= 0:
+        raise RomgenError("boot-timeout", "--timeout", f"{args.timeout:g} is no time to wait")
+    if not 1 <= args.lun <= 16383:
+        raise RomgenError("boot-lun", "--lun", f"{args.lun} cannot be exported", "give 1 to 16383")
+    if args.rom is not None:
+        rom, nic = args.rom, args.nic
+        if nic is None:
+            raise RomgenError("boot-nic", "--rom", "which adapter?", "give --nic, e.g. --nic e1000")
+    else:
+        rom, nic = rom_for_layout(project, args.layout or DEFAULT_LAYOUT)
+        nic = args.nic or nic
+    text = read_ev(args.ev).decode("utf-8", errors="surrogateescape") if args.ev else ""
+    return BootRequest(
+        rom=rom,
+        nic=nic,
+        disk=args.disk,
+        lun=args.lun,
+        ev_text=text,
+        expect=args.expect,
+        timeout=args.timeout,
+        accel=args.accel,
+        pcap=args.pcap,
+        serial=args.serial,
+        gdb=GDB if args.gdb else None,
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Boot; the console goes to standard output as it comes, then the closing line."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _on_signal)
+    project = Project()
+    request = _request(project, args)
+    if args.gdb:
+        print(f"halted; in gdb: target remote {GDB.removeprefix('tcp:')}", file=sys.stderr)
+
+    def show(text: str) -> None:
+        if not args.json:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    report = boot(project, request, show)
+    if args.json:
+        print(json.dumps(report.json(), indent=2))
+    else:
+        end = "" if report.console.endswith("\n") else "\n"
+        print(f"{end}{report.line()}", flush=True)
+    return EXIT_OK if report.ok else EXIT_BOOT
