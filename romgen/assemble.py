@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from romgen.debug_paths import forget_directory
 from romgen.errors import EXIT_FINDINGS, EXIT_TOOL, RomgenError
 
 TOOL_TIMEOUT = 60.0
@@ -82,7 +83,10 @@ def assemble(root: Path, units: Sequence[Unit], includes: Sequence[Path]) -> str
     def one(unit: Unit) -> tuple[int, str]:
         source = os.path.relpath(unit.source, root)
         output = os.path.relpath(unit.object, root)
-        return run_tool(["nasm", *flags, "-o", output, source], root, "nasm")
+        status, text = run_tool(["nasm", *flags, "-o", output, source], root, "nasm")
+        if status == 0:
+            forget_directory(unit.object, unit.source, root)
+        return status, text
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         results = list(pool.map(one, units))

@@ -120,12 +120,13 @@ class TomlFile:
 
     def _check(self, path: KeyPath, name: str, value: Any, key: Key) -> None:
         """Raise what is wrong with one value."""
+        shown_value = str(value).lower() if isinstance(value, bool) else repr(value)
         # bool is a kind of int in Python, not in TOML.
         if not isinstance(value, key.kind) or (
             isinstance(value, bool) and key.kind is not bool
         ):
             raise self.error(
-                "toml-type", path, f"'{name}' is {value!r}", f"give {_TYPE_NAMES[key.kind]}"
+                "toml-type", path, f"'{name}' is {shown_value}", f"give {_TYPE_NAMES[key.kind]}"
             )
         if isinstance(value, list) and key.item is not None:
             for element in value:

@@ -11,7 +11,7 @@ from typing import Any
 from romgen.build import Built, build, read_ev
 from romgen.catalog import load_nics
 from romgen.commands import Subparsers
-from romgen.errors import shown
+from romgen.errors import RomgenError, shown
 from romgen.layout import load_layout, names
 from romgen.project import Project
 
@@ -71,7 +71,15 @@ def run(args: argparse.Namespace) -> int:
     project = Project(build=args.build_dir.resolve()) if args.build_dir else Project()
     text = read_ev(args.ev) if args.ev else b""
     results = []
-    for name in chosen(project, args.layouts):
+    layouts = chosen(project, args.layouts)
+    if not layouts:
+        raise RomgenError(
+            "layout-none",
+            shown(project.layouts, project.root),
+            "no layout is marked default",
+            "name one, or say 'all'",
+        )
+    for name in layouts:
         built = build(project, name, text)
         sys.stderr.write(built.messages)
         results.append(_summary(built))

@@ -1,0 +1,65 @@
+"""Takes the build's own directory out of nasm's debug information.
+
+nasm writes the absolute folder of the source as DW_AT_comp_dir, so the same sources give another
+ELF file in every checkout. (It is wrong, too: DW_AT_name is already relative to the folder in
+which nasm ran.)  Emptied, debuggers look from the folder in which they run.
+
+Sources: DWARF 2, 7.5.1 (unit header) and 7.5.4 (strings in place); ELF-32, section headers.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+_SECTION_HEADER = struct.Struct("<10I")
+_SIZE_FIELD = 20
+"""Offset of sh_size in a section header."""
+_RELOCATION = struct.Struct("<2I")
+_UNIT_LENGTH = struct.Struct("<I")
+
+
+def _sections(data: bytes | bytearray) -> Iterator[tuple[str, int, int, int]]:
+    """Name, offset of the header, offset and size of each section of an ELF-32 file."""
+    (table,) = struct.unpack_from("<I", data, 0x20)
+    entry, count, names_index = struct.unpack_from("<3H", data, 0x2E)
+    names_at = _SECTION_HEADER.unpack_from(data, table + names_index * entry)[4]
+    for index in range(count):
+        header = table + index * entry
+        name, _, _, _, offset, size, *_ = _SECTION_HEADER.unpack_from(data, header)
+        end = data.index(0, names_at + name)
+        yield data[names_at + name : end].decode(), header, offset, size
+
+
+def forget_directory(path: Path, source: Path, cwd: Path) -> bool:
+    """Empty DW_AT_comp_dir in the object `path`; True where it was found.
+
+    source: what was assembled, cwd: where nasm ran; either's folder may stand there (nasm 2 and 3)
+    """
+    data = bytearray(path.read_bytes())
+    sections = {name: (header, at, size) for name, header, at, size in _sections(data)}
+    if ".debug_info" not in sections:
+        return False
+    header, at, size = sections[".debug_info"]
+    info = bytes(data[at : at + size])
+    for folder in (os.path.realpath(source.parent) + "/", os.path.realpath(cwd)):
+        text = b"\0" + os.fsencode(folder) + b"\0"
+        if info.count(text) == 1:
+            break
+    else:
+        return False
+    cut = len(text) - 2
+    behind = info.index(text) + 1
+    (length,) = _UNIT_LENGTH.unpack_from(info)
+    shorter = _UNIT_LENGTH.pack(length - cut) + info[4:behind] + info[behind + cut :]
+    data[at : at + size] = shorter + bytes(cut)
+    struct.pack_into("<I", data, header + _SIZE_FIELD, len(shorter))
+    _, relocations, total = sections.get(".rel.debug_info", (0, 0, 0))
+    for entry in range(relocations, relocations + total, _RELOCATION.size):
+        place, what = _RELOCATION.unpack_from(data, entry)
+        if place > behind:
+            _RELOCATION.pack_into(data, entry, place - cut, what)
+    path.write_bytes(data)
+    return True
