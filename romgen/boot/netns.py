@@ -1,0 +1,127 @@
+"""A network namespace of the test's own: a tap, the bad wire behind it, programs inside it.
+
+Needs root (``ip netns``).  Nothing outside the namespace is touched: it holds one tap with
+one address, and what is started inside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from romgen.boot.wire import Plan
+from romgen.errors import EXIT_TOOL, RomgenError
+from romgen.project import ROOT
+
+TAP = "tap0"
+START_SECONDS = 10
+
+
+class BadWire:
+    """Namespace, tap and wire process.  A context manager; ``counters`` after the end.
+
+    folder: for the two sockets (paths stay below 100 characters)
+    address: of the tap with its prefix, for example ``10.10.10.13/24``
+    """
+
+    def __init__(self, folder: Path, plan: Plan, address: str = "10.10.10.13/24") -> None:
+        self.folder, self.plan, self.address = folder, plan, address
+        self.name = f"romgen-{os.getpid()}-{id(self) & 0xFFFF:04x}"
+        self.counters: dict[str, Any] = {}
+        self._wire: subprocess.Popen[str] | None = None
+
+    @property
+    def netdev(self) -> str:
+        """The value of QEMU's -netdev, without its id."""
+        return (
+            f"dgram,local.type=unix,local.path={self.folder / 'q.sock'},"
+            f"remote.type=unix,remote.path={self.folder / 'w.sock'}"
+        )
+
+    def command(self, *words: str) -> list[str]:
+        """The command that runs `words` inside the namespace."""
+        return ["ip", "netns", "exec", self.name, *words]
+
+    def cut(self, seconds: float) -> None:
+        """Nothing passes for so long, from now."""
+        self._say({"cut": seconds})
+
+    def set_plan(self, **fields: Any) -> None:
+        """Changes fields of the plan."""
+        self._say({"plan": fields})
+
+    def _say(self, command: dict[str, Any]) -> None:
+        assert self._wire is not None and self._wire.stdin is not None
+        self._wire.stdin.write(json.dumps(command) + "\n")
+        self._wire.stdin.flush()
+
+    def _ip(self, *words: str) -> None:
+        try:
+            done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            raise RomgenError(
+                "tool-missing",
+                "ip",
+                "not found",
+                "apt-get install -y --no-install-recommends iproute2",
+                status=EXIT_TOOL,
+            ) from None
+        if done.returncode:
+            raise RomgenError(
+                "netns",
+                "ip " + " ".join(words),
+                done.stderr.strip(),
+                "network namespaces need root",
+            )
+
+    def __enter__(self) -> BadWire:
+        self._ip("netns", "add", self.name)
+        try:
+            self._ip("-n", self.name, "link", "set", "lo", "up")
+            self._ip("-n", self.name, "tuntap", "add", TAP, "mode", "tap")
+            self._ip("-n", self.name, "addr", "add", self.address, "dev", TAP)
+            self._ip("-n", self.name, "link", "set", TAP, "up")
+            self._start()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def _start(self) -> None:
+        words = [sys.executable, "-m", "romgen.boot.wire", "--tap", TAP]
+        words += ["--local", str(self.folder / "w.sock"), "--remote", str(self.folder / "q.sock")]
+        words += ["--plan", json.dumps(asdict(self.plan))]
+        self._wire = subprocess.Popen(
+            self.command(*words),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert self._wire.stdout is not None
+        if self._wire.stdout.readline().strip() != "ready":
+            raise RomgenError("wire", self.name, "the wire process did not start")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._wire is not None:
+            try:
+                out, _ = self._wire.communicate('{"stop": true}\n', timeout=START_SECONDS)
+                self.counters = json.loads(out.strip().splitlines()[-1])
+            except (subprocess.TimeoutExpired, ValueError, IndexError):
+                self._wire.kill()
+                self._wire.wait()
+        self._remove()
+
+    def _remove(self) -> None:
+        subprocess.run(["ip", "netns", "del", self.name], capture_output=True, check=False)
