@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from romgen.debug_paths import forget_directory
+from romgen.elf_tidy import forget_directory
 from romgen.errors import EXIT_FINDINGS, EXIT_TOOL, RomgenError
 
 TOOL_TIMEOUT = 60.0

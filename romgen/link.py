@@ -13,6 +13,7 @@ from typing import Any
 
 from romgen.assemble import run_tool
 from romgen.elf import Program, read_program, tables_in
+from romgen.elf_tidy import drop_constants
 from romgen.errors import EXIT_FINDINGS, RomgenError
 from romgen.generate import environment, render
 from romgen.layout import BLOCK
@@ -73,6 +74,7 @@ def _link(
             status=EXIT_FINDINGS,
             detail=messages,
         )
+    drop_constants(work / f"{name}.elf")
     return Linked(read_program(work / f"{name}.elf"), work / f"{name}.map", messages)
 
 

@@ -72,8 +72,8 @@ def header_pnp(following: int = 0) -> bytes:
                 "product": STRINGS + 6, "device_type": b"\0\0\2", "indicators": 0xF4,
                 "bcv": 0x100, "dv": 0, "bev": 0, "reserved2": 0, "resource_vector": 0,
             }
-        )  # fmt: skip
-    )
+        )
+    )  # fmt: skip
 
 
 def test_good_image() -> None:

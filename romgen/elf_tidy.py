@@ -1,10 +1,6 @@
-"""Takes the build's own directory out of nasm's debug information.
+"""Takes out of ELF files what nasm puts there and nobody wants.
 
-nasm writes the absolute folder of the source as DW_AT_comp_dir, so the same sources give another
-ELF file in every checkout. (It is wrong, too: DW_AT_name is already relative to the folder in
-which nasm ran.)  Emptied, debuggers look from the folder in which they run.
-
-Sources: DWARF 2, 7.5.1 (unit header) and 7.5.4 (strings in place); ELF-32, section headers.
+Sources: ELF-32 (section headers, symbol table), DWARF 2, 7.5.1 (unit header).
 """
 
 from __future__ import annotations
@@ -15,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _SECTION_HEADER = struct.Struct("<10I")
-_SIZE_FIELD = 20
-"""Offset of sh_size in a section header."""
+_SIZE_FIELD, _INFO_FIELD = 20, 28
+"""Offsets of sh_size and sh_info in a section header."""
 _RELOCATION = struct.Struct("<2I")
 _UNIT_LENGTH = struct.Struct("<I")
+_SYMBOL = struct.Struct("<3I2BH")
+_SHN_ABS = 0xFFF1
 
 
 def _sections(data: bytes | bytearray) -> Iterator[tuple[str, int, int, int]]:
@@ -35,6 +33,10 @@ def _sections(data: bytes | bytearray) -> Iterator[tuple[str, int, int, int]]:
 
 def forget_directory(path: Path, source: Path, cwd: Path) -> bool:
     """Empty DW_AT_comp_dir in the object `path`; True where it was found.
+
+    nasm writes the absolute folder of the source there, so the same sources would give another
+    ELF file in every checkout. (It is wrong, too: DW_AT_name is already relative to the folder in
+    which nasm ran.)  Without it debuggers look from the folder in which they run.
 
     source: what was assembled, cwd: where nasm ran; either's folder may stand there (nasm 2 and 3)
     """
@@ -63,3 +65,26 @@ def forget_directory(path: Path, source: Path, cwd: Path) -> bool:
             _RELOCATION.pack_into(data, entry, place - cut, what)
     path.write_bytes(data)
     return True
+
+
+def drop_constants(path: Path) -> int:
+    """Take the equates (local, absolute, no type) out of a linked program; returns how many.
+
+    nasm emits every equate of an include into every object: thousands of times the same numbers.
+    """
+    data = bytearray(path.read_bytes())
+    sections = {name: (header, at, size) for name, header, at, size in _sections(data)}
+    if ".symtab" not in sections:
+        return 0
+    header, at, size = sections[".symtab"]
+    symbols = list(_SYMBOL.iter_unpack(data[at : at + size]))
+    kept = [entry for entry in symbols if entry[3] != 0 or entry[5] != _SHN_ABS]
+    table = b"".join(_SYMBOL.pack(*entry) for entry in kept)
+    data[at : at + size] = table.ljust(size, b"\0")
+    # Locals come first, sh_info counts them; only locals were dropped.
+    dropped = len(symbols) - len(kept)
+    (local,) = struct.unpack_from("<I", data, header + _INFO_FIELD)
+    struct.pack_into("<I", data, header + _SIZE_FIELD, len(table))
+    struct.pack_into("<I", data, header + _INFO_FIELD, local - dropped)
+    path.write_bytes(data)
+    return dropped
