@@ -1,0 +1,137 @@
+; ICMP (RFC 792): echo is answered; "unreachable" tells TCP why, and what the path can carry.
+%include "romgen.inc"
+%include "net.inc"
+
+global icmp_input:function
+
+extern net_ip, ip_header, ip_transmit, eth_answer
+extern checksum_add, checksum_fold
+extern tcp_state, tcp_ports, tcp_remote_ip, tcp_snd_una, tcp_snd_max, tcp_snd_nxt, tcp_mss
+extern tcp_icmp, tcp_fail
+
+ICMP_PROTOCOL   equ 2           ; codes of "unreachable"
+ICMP_PORT       equ 3
+ICMP_TOO_BIG    equ 4
+PATH_MTU_GUESS  equ 576         ; where the router does not say (RFC 1191, 5)
+; what must be quoted of our segment: IP header without options, ports and sequence number
+QUOTE           equ icmp_size + ip_size
+QUOTE_SIZE      equ QUOTE + tcp.ack
+
+CODE icmp
+;---------------------------------------------------------------------------
+; icmp_input - an ICMP message
+; in:       ES:SI = message, CX = bytes; ES:BX = IP header
+; out:      nothing
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP; calls the UNDI
+;---------------------------------------------------------------------------
+icmp_input:
+        cmp     cx, icmp_size
+        jb      .drop
+        xor     eax, eax
+        call    checksum_add
+        call    checksum_fold
+        test    ax, ax
+        jnz     .drop
+        mov     al, [es:si + icmp.type]
+        cmp     al, ICMP_UNREACHABLE
+        je      icmp_unreachable
+        cmp     al, ICMP_ECHO_REQUEST
+        jne     .drop
+        cmp     cx, NET_MTU_MAX - ip_size
+        ja      .drop
+        mov     edx, [es:bx + ip.source]
+        cmp     dl, IP_MULTICAST        ; nothing is answered to a group
+        jae     .drop
+        call    eth_answer
+        push    es
+        push    si
+        mov     al, IP_PROTO_ICMP
+        call    ip_header
+        mov     di, si
+        mov     bx, si
+        pop     si
+        push    ds
+        pop     es
+        pop     ds
+        push    cx
+        rep movsb
+        pop     cx
+        push    ss
+        pop     ds
+        mov     byte [bx + icmp.type], ICMP_ECHO_REPLY
+        add     word [bx + icmp.checksum], HTONS(ICMP_ECHO_REQUEST << 8)
+        adc     word [bx + icmp.checksum], 0    ; the sum without the 8 of the request (RFC 1624)
+        jmp     ip_transmit
+.drop:
+        ret
+
+;---------------------------------------------------------------------------
+; icmp_unreachable - a packet of ours was not delivered
+; in:       ES:SI = message, checksum verified; CX = bytes
+; out:      nothing
+; clobbers: EAX, DX, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+; Anybody can send this, so it counts only for a segment that is really under way (RFC 5927, 4).
+icmp_unreachable:
+        cmp     byte [tcp_state], TCP_CLOSED
+        je      .drop
+        cmp     cx, QUOTE_SIZE
+        jb      .drop
+        cmp     byte [es:si + icmp_size + ip.version_ihl], 45h
+        jne     .drop
+        cmp     byte [es:si + icmp_size + ip.protocol], IP_PROTO_TCP
+        jne     .drop
+        mov     eax, [net_ip]
+        cmp     eax, [es:si + icmp_size + ip.source]
+        jne     .drop
+        mov     eax, [tcp_remote_ip]
+        cmp     eax, [es:si + icmp_size + ip.dest]
+        jne     .drop
+        mov     eax, [es:si + QUOTE + tcp.src_port]     ; both ports, the other way round
+        rol     eax, 16
+        cmp     eax, [tcp_ports]
+        jne     .drop
+        mov     eax, [es:si + QUOTE + tcp.seq]
+        BSWAP   eax
+        cmp     eax, [tcp_snd_max]
+        je      .drop
+        sub     eax, [tcp_snd_una]
+        mov     edx, [tcp_snd_max]
+        sub     edx, [tcp_snd_una]
+        cmp     eax, edx                ; between SND.UNA and what was sent, also across 2^32
+        jae     .drop
+        mov     al, [es:si + icmp.code]
+        cmp     al, ICMP_TOO_BIG
+        je      .too_big
+        mov     word [tcp_icmp], ERR_ICMP_UNREACHABLE   ; soft: the reason, should it time out
+        cmp     byte [tcp_state], TCP_SYN_SENT
+        jne     .drop
+        sub     al, ICMP_PROTOCOL
+        cmp     al, ICMP_PORT - ICMP_PROTOCOL
+        ja      .drop
+        mov     ax, ERR_ICMP_PORT       ; hard while connecting (RFC 1122, 4.2.3.9)
+        jmp     tcp_fail
+.too_big:
+        mov     ax, [es:si + icmp.sequence]     ; next-hop MTU (RFC 1191, 4)
+        xchg    al, ah
+        test    ax, ax
+        jnz     .mtu
+        mov     ax, PATH_MTU_GUESS
+.mtu:
+        cmp     ax, PATH_MTU_GUESS      ; a forged message must not make us crawl
+        jae     .mss
+        mov     ax, PATH_MTU_GUESS
+.mss:
+        sub     ax, ip_size + tcp_size
+        movzx   eax, ax
+        cmp     eax, [tcp_mss]
+        jae     .drop
+        mov     [tcp_mss], eax
+        cmp     byte [tcp_state], TCP_SYN_SENT
+        je      .drop
+        mov     eax, [tcp_snd_una]      ; all that is under way was too big: send it anew
+        mov     [tcp_snd_nxt], eax
+.drop:
+        ret

@@ -1,0 +1,409 @@
+; TCP (RFC 9293), active opens only: variables, connect, close, the queue of what is to be sent.
+; Input is in tcp_input.asm, output in tcp_output.asm, time in tcp_timer.asm.
+%include "romgen.inc"
+%include "net.inc"
+
+global tcp_init:function
+global tcp_connect:function
+global tcp_close:function
+global tcp_abort:function
+global tcp_abort_error:function
+global tcp_fail:function
+global tcp_drop:function
+global tcp_tx_alloc:function
+global tcp_tx_commit:function
+global tcp_tx_idle:function
+global tcp_tx_free:function
+global tcp_next_record:function
+global tcp_probe:function
+
+global scratch:data
+global tcp_state:data, tcp_error:data, tcp_icmp:data
+global tcp_ports:data, tcp_remote_ip:data, tcp_last_port:data
+global tcp_snd_una:data, tcp_snd_nxt:data, tcp_snd_max:data, tcp_snd_end:data
+global tcp_snd_wnd:data, tcp_max_wnd:data, tcp_wl1:data, tcp_wl2:data
+global tcp_rcv_nxt:data, tcp_rcv_wnd:data, tcp_mss:data, tcp_own_mss:data
+global tcp_cwnd:data, tcp_ssthresh:data, tcp_recover:data
+global tcp_rto:data, tcp_srtt:data, tcp_rttvar:data, tcp_rtt_seq:data, tcp_rtt_start:data
+global tcp_timer_at:data, tcp_timer:data, tcp_retries:data, tcp_progress:data, tcp_heard:data
+global tcp_dup_acks:data, tcp_recovery:data, tcp_rtt_on:data
+global tcp_ack_now:data, tcp_ack_count:data, tcp_resend:data
+global tcp_challenge_at:data, tcp_challenges:data
+global tx_first:data, tx_next:data, tx_count:data
+
+extern net_poll, net_now, net_conflict, net_ip, time_now, random_dword, error_detail
+extern arp_resolve, tcp_send, tcp_send_syn, tcp_send_flags
+extern ev_mtu
+
+TCP_CLOSE_MS    equ 1000        ; ms for an orderly end
+TCP_FIRST_PORT  equ 49152       ; dynamic ports (RFC 6335)
+TCP_PORT_MASK   equ 3FFFh
+TCP_RTO_FIRST   equ 1000        ; ms (RFC 6298, 2.1)
+NET_MTU_MIN     equ 576
+
+BSS tcp
+; all of one connection, cleared by tcp_connect
+tcp_begin:
+tcp_ports:      resd 1          ; as in a received header: low word the peer's, high word ours, network order
+tcp_remote_ip:  resd 1
+tcp_snd_una:    resd 1          ; oldest byte without acknowledgement
+tcp_snd_nxt:    resd 1          ; next byte to send; set back to snd_una by a time-out
+tcp_snd_max:    resd 1          ; behind the highest byte ever sent
+tcp_snd_end:    resd 1          ; behind the last byte queued: here comes the FIN
+tcp_snd_wnd:    resd 1          ; window of the peer
+tcp_max_wnd:    resd 1          ; the largest it ever offered
+tcp_wl1:        resd 1          ; sequence and acknowledgement number of the last window update
+tcp_wl2:        resd 1
+tcp_rcv_nxt:    resd 1          ; next byte expected
+tcp_rcv_wnd:    resd 1          ; window we offer: constant, as all that comes is consumed at once
+tcp_mss:        resd 1          ; data bytes in a segment we send
+tcp_own_mss:    resd 1          ; ... and in one that we take
+tcp_cwnd:       resd 1          ; congestion window (RFC 5681)
+tcp_ssthresh:   resd 1
+tcp_recover:    resd 1          ; NewReno: snd_max when recovery began (RFC 6582)
+tcp_rto:        resd 1          ; ms
+tcp_srtt:       resd 1          ; 8 * smoothed round trip, ms; 0 = no sample yet
+tcp_rttvar:     resd 1          ; 4 * its variation
+tcp_rtt_seq:    resd 1          ; the sample is taken when this is acknowledged
+tcp_rtt_start:  resd 1
+tcp_timer_at:   resd 1          ; when the timer expires
+tcp_progress:   resd 1          ; when an acknowledgement last brought something new
+tcp_heard:      resd 1          ; when the peer last sent an acceptable segment
+tcp_challenge_at: resd 1        ; begin of the period in which challenge ACKs are counted
+tcp_error:      resw 1          ; why the connection is gone, an ERR_ number
+tcp_icmp:       resw 1          ; soft ICMP error that came in, an ERR_ number
+tcp_timer:      resb 1          ; TIMER_...
+tcp_retries:    resb 1          ; expiries in a row
+tcp_dup_acks:   resb 1
+tcp_recovery:   resb 1          ; 1 = in fast recovery
+tcp_rtt_on:     resb 1          ; 1 = a sample is being taken
+tcp_ack_now:    resb 1          ; 1 = an ACK is due at once
+tcp_ack_count:  resb 1          ; segments received since the last ACK
+tcp_resend:     resb 1          ; 1 = send the segment at snd_una again
+tcp_challenges: resb 1
+tx_count:       resb 1          ; records in use
+tx_first:       resw 1          ; oldest record
+tx_next:        resw 1          ; record to be filled next
+tcp_end:
+tcp_state:      resb 1          ; TCP_CLOSED, ... (net.inc)
+                alignb 2
+tcp_last_port:  resw 1          ; of the last connection
+                alignb 4
+tx_records:     resb TX_RECORDS * TXREC_size
+scratch:        resb SCRATCH_SIZE
+
+CODE tcp
+;---------------------------------------------------------------------------
+; tcp_init - no connection
+; in:       nothing
+; out:      nothing
+; clobbers: flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+tcp_init:
+        mov     byte [tcp_state], TCP_CLOSED
+        mov     byte [tx_count], 0
+        mov     word [tx_next], tx_records
+        mov     word [tcp_error], 0
+        ret
+
+;---------------------------------------------------------------------------
+; tcp_connect - open a connection; one that is open is reset
+; in:       EAX = address, network order; CX = port; EDX = deadline, as time_now
+; out:      CF = 0, connected; CF = 1, AX = error number, error_detail = the address it is about
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP; calls the UNDI and iscsi_rx
+;---------------------------------------------------------------------------
+tcp_connect:
+        push    edx
+        push    cx
+        push    eax
+        mov     byte [net_conflict], 0
+        call    tcp_abort
+        push    ds
+        pop     es
+        mov     di, tcp_begin
+        mov     cx, tcp_end - tcp_begin
+        xor     ax, ax
+        rep stosb
+        mov     di, scratch             ; frees all slots, too
+        mov     cx, SCRATCH_SIZE
+        rep stosb
+        pop     eax
+        mov     [tcp_remote_ip], eax
+        pop     cx
+        xchg    cl, ch
+        mov     [tcp_ports], cx
+        mov     word [tx_first], tx_records
+        mov     word [tx_next], tx_records
+        pop     edx
+        push    edx
+        call    arp_resolve
+        jc      .out
+        call    tcp_choose
+        call    tcp_send_syn
+        mov     byte [tcp_state], TCP_SYN_SENT
+.wait:
+        call    net_poll
+        mov     al, [tcp_state]
+        cmp     al, TCP_SYN_SENT
+        ja      .out                    ; CF = 0
+        jb      .failed
+        pop     edx
+        push    edx
+        sub     edx, [net_now]
+        jg      .wait
+        mov     ax, [tcp_icmp]          ; what a router said is better than "no answer"
+        test    ax, ax
+        jnz     .silence
+        mov     ax, ERR_TCP_CONNECT_TIMEOUT
+.silence:
+        call    tcp_fail
+        cmp     byte [net_conflict], 0
+        je      .failed
+        push    dword [net_ip]
+        pop     dword [error_detail]
+        mov     word [tcp_error], ERR_ADDRESS_CONFLICT
+.failed:
+        mov     ax, [tcp_error]
+        stc
+.out:
+        pop     edx
+        ret
+
+;---------------------------------------------------------------------------
+; tcp_choose - the numbers of a new connection
+; in:       nothing
+; out:      tcp_ports, sequence numbers, windows
+; clobbers: EAX, EDX, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+tcp_choose:
+        call    random_dword
+        and     ax, TCP_PORT_MASK
+        add     ax, TCP_FIRST_PORT
+        cmp     ax, [tcp_last_port]     ; the peer may still remember the last one (TIME-WAIT)
+        jne     .port
+        xor     al, 1
+.port:
+        mov     [tcp_last_port], ax
+        xchg    al, ah
+        mov     [tcp_ports + 2], ax
+        call    random_dword            ; RFC 6528: nobody should guess it
+        mov     [tcp_snd_una], eax
+        mov     [tcp_recover], eax
+        inc     eax                     ; the SYN counts as one
+        mov     [tcp_snd_nxt], eax
+        mov     [tcp_snd_max], eax
+        mov     [tcp_snd_end], eax
+        movzx   eax, word [ev_mtu]
+        cmp     ax, NET_MTU_MIN
+        jae     .enough
+        mov     ax, NET_MTU_MIN
+.enough:
+        cmp     ax, NET_MTU_MAX
+        jbe     .mtu
+        mov     ax, NET_MTU_MAX
+.mtu:
+        sub     ax, ip_size + tcp_size
+        mov     [tcp_own_mss], eax
+        mov     dword [tcp_rcv_wnd], TCP_WINDOW_FRAMES * TCP_MSS_DEFAULT ; until we know the peer's segments
+        mov     dword [tcp_rto], TCP_RTO_FIRST
+        mov     byte [tcp_rtt_on], 1
+        mov     eax, [tcp_snd_nxt]
+        mov     [tcp_rtt_seq], eax
+        mov     eax, [net_now]
+        mov     [tcp_rtt_start], eax
+        ret
+
+;---------------------------------------------------------------------------
+; tcp_close - end the connection in good order, or by RST where that takes too long
+; in:       nothing
+; out:      tcp_state = TCP_CLOSED
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP; calls the UNDI
+;---------------------------------------------------------------------------
+tcp_close:
+        test    byte [tcp_state], TCP_ESTABLISHED
+        jz      tcp_abort
+        or      byte [tcp_state], TCP_OWN_FIN   ; goes out behind what is queued
+        call    time_now
+        add     eax, TCP_CLOSE_MS
+.wait:
+        push    eax
+        call    net_poll
+        pop     eax
+        cmp     byte [tcp_state], TCP_CLOSED
+        je      .out
+        mov     edx, eax
+        sub     edx, [net_now]
+        jg      .wait
+        jmp     tcp_abort
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; tcp_abort_error - end the connection because of an error of the peer
+; in:       AX = error number for tcp_error
+; out:      tcp_state = TCP_CLOSED
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP; calls the UNDI
+;---------------------------------------------------------------------------
+tcp_abort_error:
+        mov     [tcp_error], ax
+; fallthrough: tcp_abort
+
+;---------------------------------------------------------------------------
+; tcp_abort - end the connection at once: RST to the peer
+; in:       nothing
+; out:      tcp_state = TCP_CLOSED; tcp_error stays
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP; calls the UNDI
+;---------------------------------------------------------------------------
+tcp_abort:
+        test    byte [tcp_state], TCP_ESTABLISHED       ; else the peer knows nothing of us
+        jz      .gone
+        mov     bl, TCP_RST | TCP_ACK
+        call    tcp_send_flags
+.gone:
+        mov     ax, [tcp_error]
+        jmp     tcp_drop
+
+;---------------------------------------------------------------------------
+; tcp_fail - forget the connection; the error is about the peer's address
+; in:       AX = error number
+; out:      tcp_state = TCP_CLOSED, nothing queued; tcp_error, error_detail
+; clobbers: EAX, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+; While we close the connection ourselves it is no error, and nobody's error_detail is touched.
+tcp_fail:
+        test    byte [tcp_state], TCP_OWN_FIN
+        jz      .error
+        mov     ax, [tcp_error]
+        jmp     tcp_drop
+.error:
+        push    dword [tcp_remote_ip]
+        pop     dword [error_detail]
+; fallthrough: tcp_drop
+
+;---------------------------------------------------------------------------
+; tcp_drop - forget the connection, without a word to the peer
+; in:       AX = error number for tcp_error
+; out:      tcp_state = TCP_CLOSED, nothing queued
+; clobbers: flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+tcp_drop:
+        mov     [tcp_error], ax
+        mov     byte [tcp_state], TCP_CLOSED
+        mov     byte [tcp_timer], TIMER_OFF
+        mov     byte [tx_count], 0
+        ret
+
+;---------------------------------------------------------------------------
+; tcp_probe - ask the peer for a sign of life (keepalive, RFC 1122, 4.2.3.6)
+; in:       nothing
+; out:      nothing; tcp_heard moves when the answer has come
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP; calls the UNDI
+;---------------------------------------------------------------------------
+tcp_probe:
+        test    byte [tcp_state], TCP_ESTABLISHED
+        jz      .out
+        mov     eax, [tcp_snd_una]
+        dec     eax                     ; a number that is already acknowledged draws an ACK
+        xor     cx, cx
+        mov     bl, TCP_ACK
+        call    tcp_send
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; tcp_tx_alloc - the record to be filled next
+; in:       nothing
+; out:      CF = 0, DI = record; CF = 1: none is free
+; clobbers: flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+tcp_tx_alloc:
+        mov     di, [tx_next]
+        cmp     byte [tx_count], TX_RECORDS
+        cmc
+        ret
+
+;---------------------------------------------------------------------------
+; tcp_tx_commit - append the filled record to the stream
+; in:       DI = record of tcp_tx_alloc
+; out:      nothing; net_poll sends it
+; clobbers: EAX, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+tcp_tx_commit:
+        cmp     byte [tcp_state], TCP_CLOSED
+        je      .out                    ; too late: tcp_error says why
+        push    ebx
+        movzx   eax, word [di + TXREC.header_len]
+        movzx   ebx, word [di + TXREC.tail_len]
+        add     ebx, eax
+        add     ebx, [di + TXREC.payload_len]
+        mov     [di + TXREC.total], ebx
+        mov     eax, [tcp_snd_end]
+        mov     [di + TXREC.seq], eax
+        add     [tcp_snd_end], ebx
+        mov     bx, di
+        call    tcp_next_record
+        mov     [tx_next], bx
+        inc     byte [tx_count]
+        pop     ebx
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; tcp_tx_idle - has the peer acknowledged all that was queued?
+; in:       nothing
+; out:      ZF = 1: yes, or there is no connection any more
+; clobbers: flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+tcp_tx_idle:
+        cmp     byte [tx_count], 0
+        ret
+
+;---------------------------------------------------------------------------
+; tcp_tx_free - give back the records that are acknowledged as a whole
+; in:       tcp_snd_una
+; out:      nothing
+; clobbers: EAX, BX, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+tcp_tx_free:
+        mov     bx, [tx_first]
+.record:
+        cmp     byte [tx_count], 0
+        je      .out
+        mov     eax, [bx + TXREC.seq]
+        add     eax, [bx + TXREC.total]
+        sub     eax, [tcp_snd_una]
+        jg      .out
+        call    tcp_next_record
+        mov     [tx_first], bx
+        dec     byte [tx_count]
+        jmp     .record
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; tcp_next_record - the record behind another one
+; in:       BX = record
+; out:      BX = the next, the first one behind the last
+; clobbers: flags
+; needs:    nothing
+;---------------------------------------------------------------------------
+tcp_next_record:
+        add     bx, TXREC_size
+        cmp     bx, tx_records + TX_RECORDS * TXREC_size
+        jb      .out
+        mov     bx, tx_records
+.out:
+        ret
