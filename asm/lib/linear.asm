@@ -293,5 +293,6 @@ RODATA linear
         align   4, db 0
 flat_gdt:
         dq      0
-        dw      0FFFFh, 0, 9200h, 008Fh ; selector 8: data, writable, base 0, 4 GiB in pages
+        dw      0FFFFh, 0, 9300h, 008Fh ; selector 8: base 0, 4 GiB, writable; "accessed" is set,
+                                        ; else the processor would write that bit into the ROM
 flat_gdt_end:

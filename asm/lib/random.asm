@@ -3,6 +3,7 @@
 %include "lib.inc"
 
 global random_dword:function
+global random_cycles:function
 global random_state:data
 
 extern net_mac
@@ -56,7 +57,7 @@ random_dword:
         dec     bl
         jns     .clock
         popf
-        call    .cycles
+        call    random_cycles
         call    .mix
         mov     [random_state], ecx
         mov     eax, ecx
@@ -71,8 +72,16 @@ random_dword:
         rol     ecx, 13
         inc     ecx                     ; keeps 0 from staying 0
         ret
-; EAX = cycle counter where the processor has one. In virtual-8086 mode it may be forbidden.
-.cycles:
+
+;---------------------------------------------------------------------------
+; random_cycles - the processor's cycle counter, where there is one
+; in:       nothing
+; out:      EAX = low half of the counter; else something
+; clobbers: EAX, EBX, EDX, flags
+; needs:    nothing
+;---------------------------------------------------------------------------
+; In virtual-8086 mode the monitor may forbid RDTSC, so it is left alone there.
+random_cycles:
         smsw    ax
         test    al, CR0_PE
         jnz     .no_counter
