@@ -55,6 +55,7 @@ STRUCTS = {"eth": eth, "vlan_tag": vlan_tag, "arp": arp, "ip": ip, "icmp": icmp,
 CONSTANTS = {
     "ETHERTYPE_IP": 0x0800,
     "ETHERTYPE_ARP": 0x0806,
+    "ETHERTYPE_RARP": 0x8035,
     "ETHERTYPE_VLAN": 0x8100,
     "ETH_MIN_FRAME": 60,
     "ETH_MAX_FRAME": 1514,

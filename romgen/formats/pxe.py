@@ -12,7 +12,7 @@ far_pointer = Struct("offset" / Int16ul, "segment" / Int16ul)
 
 segment_descriptor = Struct("segment" / Int16ul, "physical" / Int32ul, "size" / Int16ul)
 
-undi_loader = Struct(
+p_loader = Struct(
     "status" / Int16ul,
     "ax" / Int16ul,
     "bx" / Int16ul,
@@ -172,7 +172,7 @@ p_isr = Struct(
 STRUCTS = {
     "far_pointer": far_pointer,
     "segment_descriptor": segment_descriptor,
-    "undi_loader": undi_loader,
+    "p_loader": p_loader,
     "pxe": pxe,
     "pxenv": pxenv,
     "mcast_list": mcast_list,
@@ -236,6 +236,7 @@ CONSTANTS = {
     "UNDI_INVALID_STATE": 0x6A,
     "UNDI_TRANSMIT_ERROR": 0x6B,
     "UNDI_INVALID_PARAMETER": 0x6C,
+    "LOADER_NO_MEMORY": 0xC0,
     # ISR
     "ISR_IN_START": 1,
     "ISR_IN_PROCESS": 2,

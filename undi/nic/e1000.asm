@@ -1,0 +1,557 @@
+; Intel 82540EM, 82544GC, 82545EM (QEMU: e1000). Registers in memory above 1 MiB alone: the I/O window
+; that the real chip has too is a stub in QEMU.
+;
+; In a virtual machine each access to a register is an exit, so that what can be known from the
+; descriptors in memory is read there, and the receive tail is written once for several frames.
+%include "driver.inc"
+%include "undi/nic/e1000.inc"
+
+extern config_read, flat_enter, timer_start, timer_expired, timer_wait
+
+TX_RING         equ 8           ; the length of a ring is a multiple of 128 bytes
+RX_RING         equ RX_FRAMES
+RX_BATCH        equ RX_RING / 4 ; so many used descriptors are given back together
+RESET_MS        equ 10
+TX_MS           equ 20          ; a full frame at 10 Mbit/s takes 1.3 ms
+EEPROM_MS       equ 10
+%if RX_RING % 8
+  %error rx_frames must be a multiple of 8 for the e1000
+%endif
+%if TX_BUFFERS != 2 || RX_BATCH < 1
+  %error e1000_transmit counts on two buffers, e1000_receive on a batch
+%endif
+
+TABLE nic, e1000
+istruc driver
+        at driver.ids,          dw e1000_ids
+        at driver.speed,        dd 1000000000
+        at driver.rx_count,     dw RX_RING - RX_BATCH ; one descriptor is always ours
+        DRIVER_ROUTINES e1000
+iend
+
+RODATA nic_e1000
+e1000_ids:      dd NIC_IDS_E1000, 0
+
+BSS nic_e1000
+        alignb  16
+rx_ring:        resb RX_RING * e1000_rx_size
+tx_ring:        resb TX_RING * e1000_tx_size
+rctl:           resd 1          ; as written: writing it again makes QEMU deaf for a second
+rx_next:        resw 1          ; index of the descriptor that is filled next
+rx_used:        resw 1          ; descriptors behind it that are not given back yet
+tx_next:        resw 1
+rx_held:        resb 1          ; the frame at rx_next is with the client
+rx_partial:     resb 1          ; in the middle of a frame that is longer than a buffer
+
+CODE nic_e1000
+;---------------------------------------------------------------------------
+; e1000_probe - find the registers, reset, read the address (driver.inc)
+; in:       nic_bdf
+; out:      CF = 0; CF = 1, AX = status
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, FS, flags
+;---------------------------------------------------------------------------
+e1000_probe:
+        mov     di, PCI_BAR0
+        call    config_read
+        test    al, PCI_BAR_IO
+        jnz     .fail
+        mov     ecx, eax
+        and     al, 0xF0
+        test    eax, eax
+        jz      .fail                   ; the BIOS gave it no address
+        mov     [nic_mmio], eax
+        test    cl, PCI_BAR_64
+        jz      .low
+        mov     di, PCI_BAR0 + 4
+        call    config_read
+        test    eax, eax
+        jnz     .fail                   ; above 4 GiB
+.low:
+        call    e1000_reset
+        jc      .done
+        mov     eax, [fs:ebx + E1000_RAL0]
+        mov     edx, [fs:ebx + E1000_RAH0]
+        call    e1000_station
+        jnc     .done
+        call    e1000_eeprom
+        jc      .fail
+        call    e1000_station
+        jnc     .done
+.fail:
+        mov     ax, UNDI_CANNOT_INITIALIZE_NIC
+        stc
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_station - keep an address if it can be one
+; in:       EAX, DX = MAC
+; out:      CF = 0, nic_permanent_mac; CF = 1: all zeros, or a group address
+; clobbers: flags
+;---------------------------------------------------------------------------
+e1000_station:
+        test    al, 1
+        stc
+        jnz     .done
+        test    eax, eax
+        stc
+        jz      .done
+        mov     [nic_permanent_mac], eax
+        mov     [nic_permanent_mac + 4], dx
+        clc
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_eeprom - the address from the EEPROM, words 0 to 2
+; in:       FS:EBX = registers
+; out:      CF = 0, EAX, DX = MAC; CF = 1: the EEPROM does not answer
+; clobbers: EAX, ECX, EDX, ESI, EDI, flags
+;---------------------------------------------------------------------------
+; A card whose EEPROM was not loaded shows an empty receive address after reset.
+e1000_eeprom:
+        mov     si, 3                   ; words, from the last
+.word:
+        dec     si
+        js      .done
+        push    eax                     ; what was read
+        movzx   eax, si
+        shl     eax, EERD_ADDRESS
+        or      al, EERD_START
+        mov     [fs:ebx + E1000_EERD], eax
+        mov     cx, EEPROM_MS
+        push    edx
+        call    timer_start
+        pop     edx
+.wait:
+        mov     edi, [fs:ebx + E1000_EERD]
+        test    di, EERD_DONE
+        jnz     .ready
+        call    timer_expired
+        jnc     .wait
+        pop     eax
+        ret                             ; CF = 1
+.ready:
+        pop     eax
+        shr     edi, EERD_DATA
+        shl     eax, 16
+        mov     ax, di
+        cmp     si, 2
+        jne     .word
+        mov     dx, di                  ; the last two bytes
+        jmp     .word
+.done:
+        clc
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_reset - everything stopped, the link on its way up (driver.inc)
+; in:       nic_mmio
+; out:      CF = 0, FS:EBX = registers; CF = 1, AX = status
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, FS, flags
+;---------------------------------------------------------------------------
+; QEMU's adapter only clears the RST bit: what matters is stopped by hand, before and after.
+e1000_reset:
+        call    flat_enter
+        jc      .done
+        call    e1000_stop
+        mov     eax, [fs:ebx + E1000_CTRL]
+        or      eax, CTRL_RST
+        mov     [fs:ebx + E1000_CTRL], eax
+        mov     cx, RESET_MS            ; the EEPROM is loaded meanwhile
+        call    timer_wait
+        call    e1000_stop
+        mov     eax, [fs:ebx + E1000_CTRL]
+        and     eax, ~(CTRL_LRST | CTRL_FRCSPD | CTRL_FRCDPLX | CTRL_RST | CTRL_VME | CTRL_PHY_RST)
+        or      eax, CTRL_SLU | CTRL_ASDE
+        mov     [fs:ebx + E1000_CTRL], eax
+        clc
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_stop - no interrupts, no receiving, no sending, no addresses of our memory
+; in:       FS:EBX = registers
+; out:      CF = 0
+; clobbers: EAX, ESI, flags
+;---------------------------------------------------------------------------
+e1000_stop:
+        xor     eax, eax
+        mov     [rctl], eax
+        dec     eax
+        mov     [fs:ebx + E1000_IMC], eax
+        mov     dword [fs:ebx + E1000_TCTL], TCTL_PSP
+        inc     eax
+        mov     [fs:ebx + E1000_RCTL], eax
+        mov     si, e1000_ring_registers
+.next:
+        push    ebx
+        add     bx, [cs:si]             ; BAR0 has 128 KiB: no carry out of the low word
+        mov     [fs:ebx], eax
+        pop     ebx
+        inc     si
+        inc     si
+        cmp     si, e1000_ring_registers_end
+        jb      .next
+        mov     eax, [fs:ebx + E1000_ICR]
+        clc
+        ret
+
+RODATA nic_e1000
+e1000_ring_registers:
+        dw      E1000_RDBAL, E1000_RDBAH, E1000_RDLEN, E1000_RDH, E1000_RDT
+        dw      E1000_TDBAL, E1000_TDBAH, E1000_TDLEN, E1000_TDH, E1000_TDT
+e1000_ring_registers_end:
+
+CODE nic_e1000
+;---------------------------------------------------------------------------
+; e1000_open - receive and transmit (driver.inc)
+; in:       nic_mac, nic_filter, nic_mcast
+; out:      CF = 0; CF = 1, AX = status
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, FS, flags
+;---------------------------------------------------------------------------
+e1000_open:
+        call    flat_enter
+        jc      .done
+        call    e1000_stop
+        push    ds
+        pop     es
+        xor     eax, eax
+        mov     [rx_next], eax          ; and rx_used
+        mov     [tx_next], eax          ; and rx_held, rx_partial
+        mov     di, rx_ring
+        mov     cx, (RX_RING * e1000_rx_size + TX_RING * e1000_tx_size) / 4
+        rep stosd
+
+        mov     di, rx_ring
+        mov     eax, [nic_linear]
+        add     eax, rx_buffers
+        mov     cx, RX_RING
+.rx:
+        ; 82545 and 82546, first revision: no buffer across a 64 KiB line (erratum 23)
+        mov     edx, eax
+        add     dx, FRAME_BUFFER - 1
+        jnc     .inside
+        add     eax, FRAME_BUFFER - 1
+        xor     ax, ax                  ; on the line; DS:0 is on a paragraph, so is this
+.inside:
+        mov     [di + e1000_rx.address], eax
+        add     eax, FRAME_BUFFER
+        add     di, e1000_rx_size
+        loop    .rx
+        mov     di, tx_ring
+        mov     cl, TX_RING
+.tx:
+        mov     byte [di + e1000_tx.status], TXD_DD ; nothing is going out
+        add     di, e1000_tx_size
+        loop    .tx
+
+        mov     edx, [nic_linear]
+        lea     eax, [edx + rx_ring]
+        mov     [fs:ebx + E1000_RDBAL], eax
+        mov     dword [fs:ebx + E1000_RDLEN], RX_RING * e1000_rx_size
+        lea     eax, [edx + tx_ring]
+        mov     [fs:ebx + E1000_TDBAL], eax
+        mov     dword [fs:ebx + E1000_TDLEN], TX_RING * e1000_tx_size
+        mov     dword [fs:ebx + E1000_TIPG], TIPG_COPPER
+        mov     dword [fs:ebx + E1000_TCTL], TCTL_EN | TCTL_PSP | TCTL_CT | TCTL_COLD
+        call    e1000_filter            ; RCTL before RDT: QEMU gives a frame that waits to a
+        jc      .done                   ; receiver that has buffers and is not enabled, and loses it
+        mov     dword [fs:ebx + E1000_RDT], RX_RING - 1
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_filter - station address, multicast table, receive control (driver.inc)
+; in:       nic_mac, nic_filter, nic_mcast
+; out:      CF = 0, FS:EBX = registers; CF = 1, AX = status
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, FS, flags
+;---------------------------------------------------------------------------
+e1000_filter:
+        call    flat_enter
+        jc      .done
+        xor     eax, eax
+        mov     esi, E1000_MTA
+.clear:
+        cmp     esi, E1000_RAL0         ; the address in use is not cleared for a moment
+        jb      .zero
+        cmp     esi, E1000_RAH0
+        jbe     .kept
+.zero:
+        mov     [fs:ebx + esi], eax
+.kept:
+        add     si, 4
+        cmp     si, E1000_RA_END
+        jb      .clear
+        mov     eax, [nic_mac]
+        mov     [fs:ebx + E1000_RAL0], eax
+        movzx   eax, word [nic_mac + 4]
+        or      eax, RAH_AV
+        mov     [fs:ebx + E1000_RAH0], eax
+
+        mov     si, nic_mcast
+        mov     cx, [nic_mcast_count]
+        jcxz    .control
+.group:
+        mov     ax, [si + 4]
+        shr     ax, 4                   ; the upper 12 of the last 16 bits: RCTL.MO = 0
+        movzx   edi, ax
+        shr     di, 5
+        and     ax, 31
+        xor     edx, edx
+        bts     edx, eax
+        or      [fs:ebx + edi * 4 + E1000_MTA], edx
+        add     si, MAC_SIZE
+        loop    .group
+.control:
+        mov     eax, RCTL_EN | RCTL_SECRC ; buffers of 2048 bytes; LPE off: 1522 at most are used
+        mov     cl, [nic_filter]
+        test    cl, FLTR_BROADCAST
+        jz      .directed
+        or      ah, RCTL_BAM >> 8
+.directed:
+        test    cl, FLTR_PROMISCUOUS
+        jz      .write
+        or      eax, RCTL_UPE | RCTL_MPE | RCTL_BAM
+.write:
+        cmp     eax, [rctl]
+        je      .done                   ; CF = 0
+        mov     [rctl], eax
+        mov     [fs:ebx + E1000_RCTL], eax
+        clc
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_close - stop (driver.inc)
+; in:       nic_permanent_mac
+; out:      CF = 0; CF = 1, AX = status
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, FS, flags
+;---------------------------------------------------------------------------
+e1000_close:
+        call    flat_enter
+        jc      .done
+        call    e1000_tx_wait           ; the last frame; what is stuck is given up
+        call    e1000_stop
+        mov     cx, RESET_MS            ; a frame that is coming in is written to the end
+        call    timer_wait
+        mov     eax, [nic_permanent_mac]
+        mov     [fs:ebx + E1000_RAL0], eax
+        movzx   eax, word [nic_permanent_mac + 4]
+        or      eax, RAH_AV
+        mov     [fs:ebx + E1000_RAH0], eax
+        clc
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_link - is there a link? (driver.inc)
+; in:       nic_mmio
+; out:      CF = 0, ZF = 1: no link; CF = 1, AX = status
+; clobbers: AX, EBX, FS, flags
+;---------------------------------------------------------------------------
+e1000_link:
+        call    flat_enter
+        jc      .done
+        test    dword [fs:ebx + E1000_STATUS], STATUS_LU ; CF = 0
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_tx_wait - wait until the frame that was queued last has gone out
+; in:       tx_next
+; out:      CF = 0, SI = index, DI = descriptor of the next frame; CF = 1: it does not go out
+; clobbers: EAX, ECX, EDX, SI, DI, flags
+;---------------------------------------------------------------------------
+e1000_tx_wait:
+        mov     si, [tx_next]
+        lea     di, [si - 1]
+        and     di, TX_RING - 1
+        call    .descriptor
+        test    byte [di + e1000_tx.status], TXD_DD
+        jnz     .free
+        mov     cx, TX_MS
+        call    timer_start
+.wait:
+        test    byte [di + e1000_tx.status], TXD_DD
+        jnz     .free
+        call    timer_expired
+        jnc     .wait
+        ret
+.free:
+        mov     di, si
+.descriptor:
+        shl     di, 4
+%if e1000_tx_size != 1 << 4
+  %error e1000_tx_wait shifts by 4
+%endif
+        add     di, tx_ring             ; CF = 0
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_transmit - send a frame (driver.inc)
+; in:       SI = frame, CX = length
+; out:      CF = 0; CF = 1, AX = status
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, FS, flags
+;---------------------------------------------------------------------------
+e1000_transmit:
+        call    flat_enter
+        jc      .done
+        push    si
+        push    cx
+        call    e1000_tx_wait
+        pop     cx
+        pop     dx
+        mov     ax, UNDI_TRANSMIT_ERROR
+        jc      .done
+        movzx   eax, dx
+        add     eax, [nic_linear]
+        mov     [di + e1000_tx.address], eax
+        mov     [di + e1000_tx.length], cx
+        mov     word [di + e1000_tx.cso], (TXD_EOP | TXD_IFCS | TXD_RS) << 8 ; cso 0, command
+        mov     byte [di + e1000_tx.status], 0
+        inc     si
+        and     si, TX_RING - 1
+        mov     [tx_next], si
+        movzx   eax, si
+        mov     [fs:ebx + E1000_TDT], eax
+        clc
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_receive - the next frame (driver.inc)
+; in:       nothing
+; out:      CF = 0, SI = frame, CX = length; CF = 1: none
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, FS, flags
+;---------------------------------------------------------------------------
+e1000_receive:
+        mov     dx, RX_RING             ; a storm of bad frames must not hold us
+.next:
+        call    e1000_give_back
+        mov     di, [rx_next]
+        shl     di, 4
+%if e1000_rx_size != 1 << 4
+  %error e1000_receive shifts by 4
+%endif
+        add     di, rx_ring
+        mov     ax, word [di + e1000_rx.status] ; AH = errors
+        test    al, RXD_DD
+        jz      .none
+        inc     byte [rx_held]
+        test    al, RXD_EOP
+        jz      .partial
+        test    ah, ah
+        jnz     .bad
+        cmp     byte [rx_partial], ah
+        jne     .bad                    ; its beginning was dropped
+        mov     cx, [di + e1000_rx.length]
+        mov     esi, [di + e1000_rx.address]
+        sub     esi, [nic_linear]       ; CF = 0
+        ret
+.partial:
+        mov     byte [rx_partial], 1
+        jmp     .drop
+.bad:
+        mov     byte [rx_partial], 0
+.drop:
+        dec     dx
+        jnz     .next
+.none:
+        stc
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_give_back - return the descriptor whose frame the client has had
+; in:       rx_held
+; out:      nothing
+; clobbers: EAX, EBX, CX, DI, FS, flags
+;---------------------------------------------------------------------------
+e1000_give_back:
+        xor     ax, ax
+        xchg    al, [rx_held]
+        test    al, al
+        jz      .tail
+        mov     di, [rx_next]
+        mov     cx, di
+        shl     di, 4
+        mov     byte [di + rx_ring + e1000_rx.status], 0
+        inc     cx
+        cmp     cx, RX_RING
+        jb      .advance
+        xor     cx, cx
+.advance:
+        mov     [rx_next], cx
+        inc     word [rx_used]
+.tail:
+        cmp     word [rx_used], RX_BATCH
+        jb      .done
+        call    flat_enter
+        jc      .done                   ; later, in a mode in which we can
+        mov     word [rx_used], 0
+        movzx   eax, word [rx_next]
+        dec     ax
+        jns     .write
+        mov     al, RX_RING - 1
+        mov     ah, 0
+.write:
+        mov     [fs:ebx + E1000_RDT], eax
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_irq_enable - interrupt on receive and transmit (driver.inc)
+; in:       nic_mmio
+; out:      CF = 0; CF = 1, AX = status
+; clobbers: AX, EBX, FS, flags
+;---------------------------------------------------------------------------
+E1000_INTERRUPTS equ INT_TXDW | INT_RXDMT0 | INT_RXO | INT_RXT0
+e1000_irq_enable:
+        call    flat_enter
+        jc      .done
+        mov     dword [fs:ebx + E1000_IMS], E1000_INTERRUPTS
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_irq_disable - no interrupts (driver.inc)
+; in:       nic_mmio
+; out:      CF = 0; CF = 1, AX = status
+; clobbers: AX, EBX, FS, flags
+;---------------------------------------------------------------------------
+e1000_irq_disable:
+        call    flat_enter
+        jc      .done
+        mov     dword [fs:ebx + E1000_IMC], -1
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_irq_check - is the interrupt ours? (driver.inc)
+; in:       nic_mmio
+; out:      CF = 0, ZF = 0: yes, acknowledged; CF = 1, AX = status
+; clobbers: AX, EBX, FS, flags
+;---------------------------------------------------------------------------
+e1000_irq_check:
+        call    flat_enter
+        jc      .done
+        test    dword [fs:ebx + E1000_ICR], E1000_INTERRUPTS ; CF = 0
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_statistics - what the adapter counted (driver.inc)
+; in:       nic_mmio
+; out:      CF = 0; CF = 1, AX = status
+; clobbers: EAX, EBX, FS, flags
+;---------------------------------------------------------------------------
+e1000_statistics:
+        call    flat_enter
+        jc      .done
+        mov     eax, [fs:ebx + E1000_CRCERRS]
+        add     [stat_rx_crc], eax
+        mov     eax, [fs:ebx + E1000_MPC]
+        add     [stat_rx_resource], eax
+        clc
+.done:
+        ret
