@@ -231,11 +231,11 @@ memory_from_base:
 ; needs:    DS = DGROUP, which is gone afterwards; SS elsewhere; a BIOS in POST where PMM gave it
 ;---------------------------------------------------------------------------
 memory_release:
-        mov     eax, [memory_pmm]
-        test    eax, eax
-        jz      .base
+        cmp     dword [memory_pmm], 0
+        je      .base
         call    pmm_find
         jc      .done
+        mov     eax, [memory_pmm]
         mov     dx, PMM_DEALLOCATE
         jmp     pmm_call
 .base:

@@ -1,0 +1,148 @@
+"""`asm/rom/bcv.asm`, `message.asm`: the way to the hooked disk, and back from each failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from bench.machine import DATA_SEGMENT, Machine
+from test_rom_init import OURS, adapter, pci_bios
+
+STEPS = ("ev_load", "undi_open", "net_init", "iscsi_open", "int13_install")
+UNDONE_BY = {"undi_open": "undi_close", "iscsi_open": "iscsi_close"}
+NO_TARGET = 3012
+
+
+class World:
+    """Stand-ins for everything below the BCV: `fails` names the step that fails."""
+
+    def __init__(self, machine: Machine, fails: str = "", error: int = NO_TARGET) -> None:
+        self.trace: list[str] = []
+        self.machine = machine
+        for name in (*STEPS, "undi_close", "iscsi_close", "memory_release"):
+            machine.replace(name, self._step(name, name == fails, error))
+        machine.replace("memory_allocate", self._memory)
+        adapter(machine, OURS)
+        machine.write(machine.data, bytes(machine.address("stack_top")))
+        machine.rom_writable()
+        machine.call_far("rom_init", ax=OURS)
+        machine.rom_writable(False)
+
+    def _step(self, name: str, fails: bool, error: int) -> Callable[[Machine], None]:
+        def step(machine: Machine) -> None:
+            self.trace.append(name)
+            if name in ("undi_close", "iscsi_close", "memory_release"):
+                machine.set_reg("eax", 0xDEAD)
+                machine.set_cf(True)
+                return
+            if name == "undi_open":
+                assert machine.reg("bx") == OURS
+                machine.set("net_mac", bytes.fromhex("525400123456"))
+            if name == "net_init":
+                machine.set("net_ip", bytes([10, 0, 2, 15]))
+                machine.set("net_mask", bytes([255, 255, 255, 0]))
+            if name == "iscsi_open":
+                machine.set("disk_blocks", 0x300000001, 8)
+                machine.set("disk_block_size", 512, 4)
+            if name == "int13_install":
+                machine.set("int13_drive", 0x80, 1)
+            machine.set_reg("ax", error)
+            machine.set_cf(fails)
+
+        return step
+
+    def _memory(self, machine: Machine) -> None:
+        self.trace.append("memory_allocate")
+        machine.set_reg("ax", DATA_SEGMENT)
+        machine.set_cf(False)
+
+
+def settings(machine: Machine) -> None:
+    machine.set("ev_target_ip", bytes([10, 0, 2, 2]))
+    machine.set("ev_target_port", 3261)
+    machine.set("ev_target_name", b"iqn.2007-09.org.example:disk\0")
+    machine.set("ev_lun", bytes([0, 1, 0, 0, 0, 0, 0, 0]))
+    machine.set("net_gateway", bytes([10, 0, 2, 1]))
+
+
+def run(machine: Machine) -> None:
+    """The BCV on the BIOS's stack; every register must come back."""
+    machine.call_far("rom_bcv", ax=0, bx=0xFFFF, dx=0xFFFF)
+
+
+def test_all_goes_well(machine: Machine) -> None:
+    world = World(machine)
+    settings(machine)
+    run(machine)
+    assert world.trace == ["memory_allocate", *STEPS]
+    banner, *lines = machine.console.splitlines()
+    assert banner.endswith(", adapter 00:03.0") and banner.startswith("romgen iSCSI e1000 ")
+    assert lines == [
+        "  MAC 52:54:00:12:34:56, link up",
+        "  Initiator 10.0.2.15, mask 255.255.255.0",
+        "  Gateway 10.0.2.1",
+        "  Target 10.0.2.2:3261 iqn.2007-09.org.example:disk, LUN 1",
+        f"  Disk 80h: {0x300000001 // 2048} MiB, {0x300000001} blocks of 512 bytes",
+    ]
+
+
+@pytest.mark.parametrize("fails", [step for step in STEPS if step != "net_init"])
+def test_a_failure_is_printed_and_undone_in_reverse_order(machine: Machine, fails: str) -> None:
+    world = World(machine, fails)
+    settings(machine)
+    run(machine)
+    done = list(STEPS[: STEPS.index(fails) + 1])
+    undone = [UNDONE_BY[step] for step in reversed(done) if step in UNDONE_BY]
+    if fails == "iscsi_open":
+        undone.remove("iscsi_close")  # it undoes itself
+    assert world.trace == ["memory_allocate", *done, *undone, "memory_release"]
+    assert machine.console.splitlines()[-1].startswith(f"RG-{NO_TARGET} ")
+
+
+def test_no_memory_is_printed(machine: Machine) -> None:
+    world = World(machine)
+
+    def none(machine: Machine) -> None:
+        machine.set_reg("ax", 1002)
+        machine.set_cf(True)
+
+    machine.replace("memory_allocate", none)
+    run(machine)
+    assert world.trace == []
+    assert machine.console.startswith("RG-1002 no memory")
+
+
+def test_the_adapter_is_searched_where_init_could_not_keep_it(machine: Machine) -> None:
+    world = World(machine)
+    machine.write(0xC8000 + machine.address("rom_bdf"), b"\0\0")
+    pci_bios(machine)
+    run(machine)
+    assert world.trace[-1] == "int13_install"
+
+
+def test_no_adapter(machine: Machine) -> None:
+    world = World(machine)
+    machine.ports.pci.clear()
+    pci_bios(machine)
+    run(machine)
+    assert world.trace == ["memory_allocate", "memory_release"]
+    assert machine.console.splitlines()[-1].startswith("RG-1001 ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        ("ev_boot_protocol", 2, "  BootProtocol=None"),
+        ("ev_boot_protocol", 1, "RG-1005 "),
+        ("ev_boot_mode", 1, "RG-1006 "),
+        ("ev_boot_mode", 2, "RG-1006 "),
+    ],
+)
+def test_what_is_not_wanted_or_not_there(
+    machine: Machine, variable: str, value: int, line: str
+) -> None:
+    world = World(machine)
+    machine.set(variable, value, 1)
+    run(machine)
+    assert world.trace == ["memory_allocate", "ev_load", "memory_release"]
+    assert machine.console.splitlines()[-1].startswith(line)

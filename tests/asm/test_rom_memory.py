@@ -1,0 +1,156 @@
+"""`asm/rom/memory.asm`: one block by PMM or from base memory, and back."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from bench.machine import Machine
+
+PMM = 0xF2000
+PMM_ENTRY = 0xF2100
+CONVENTIONAL_PERMANENT = 9
+
+
+class PostMemoryManager:
+    """$PMM at F200:0 whose entry is a Python function; records its calls."""
+
+    def __init__(self, machine: Machine, address: int) -> None:
+        self.address = address
+        self.calls: list[tuple[int, ...]] = []
+        machine.map(0xE0000, 0x20000)
+        header = b"$PMM" + bytes([1, 16, 0]) + struct.pack("<HH", PMM_ENTRY - PMM, PMM >> 4)
+        header += bytes(5)
+        header = header[:6] + bytes([-sum(header) & 0xFF]) + header[7:]
+        machine.write(PMM, header)
+        machine.write(PMM_ENTRY, b"\xcd\xf2\xcb")  # INT F2h, RETF
+        machine.interrupts[0xF2] = self._call
+
+    def _call(self, machine: Machine) -> None:
+        at = machine.reg("ss") * 16 + machine.reg("sp") + 4
+        function, length, handle, flags = struct.unpack("<HIIH", machine.read(at, 12))
+        result = 0
+        if function == 0:
+            self.calls.append((function, length, handle, flags))
+            result = self.address
+        else:
+            self.calls.append((function, length))
+        machine.set_reg("ax", result & 0xFFFF)
+        machine.set_reg("dx", result >> 16)
+        for register in ("ebx", "ecx"):
+            machine.set_reg(register, 0xBADBAD)
+        machine.set_reg("es", 0x1234)
+
+
+def base_memory(machine: Machine) -> int:
+    return int.from_bytes(machine.read(0x413, 2), "little")
+
+
+def paragraphs(machine: Machine) -> int:
+    data = machine.address("dgroup_paragraphs")
+    sizes = (machine.address("undi_code_size"), machine.address("undi_data_size"))
+    return data + sum((size + 15) // 16 for size in sizes)
+
+
+def variable(machine: Machine, segment: int, name: str, size: int = 2) -> int:
+    raw = machine.read(segment * 16 + machine.address(name), size)
+    return int.from_bytes(raw, "little")
+
+
+def check_layout(machine: Machine, segment: int) -> None:
+    """The three areas follow one another, DGROUP is zero but for what memory.asm keeps there."""
+    undi = segment + machine.address("dgroup_paragraphs")
+    assert variable(machine, segment, "memory_segment") == segment
+    assert variable(machine, segment, "memory_paragraphs") == paragraphs(machine)
+    assert variable(machine, segment, "undi_cs_seg") == undi
+    code = (machine.address("undi_code_size") + 15) // 16
+    assert variable(machine, segment, "undi_ds_seg") == undi + code
+    content = bytearray(machine.read(segment * 16, machine.address("stack_top")))
+    for name, size in (("memory_segment", 2), ("memory_paragraphs", 2), ("memory_pmm", 4),
+                       ("memory_base_before", 2), ("memory_base_after", 2), ("undi_cs_seg", 2),
+                       ("undi_ds_seg", 2)):
+        at = machine.address(name)
+        content[at : at + size] = bytes(size)
+    assert not any(content)
+
+
+def noise(machine: Machine, linear: int) -> None:
+    size = paragraphs(machine) * 16
+    machine.allow(linear, size, "block")
+    machine.write(linear, b"\xa5" * size)
+
+
+def test_pmm_gives_permanent_conventional_memory(machine: Machine) -> None:
+    pmm = PostMemoryManager(machine, 0xD0000)
+    noise(machine, 0xD0000)
+    result = machine.call("memory_allocate")
+    assert not result.cf and result.ax == 0xD000
+    assert pmm.calls == [(0, paragraphs(machine), 0xFFFFFFFF, CONVENTIONAL_PERMANENT)]
+    assert base_memory(machine) == 639
+    check_layout(machine, 0xD000)
+    assert variable(machine, 0xD000, "memory_pmm", 4) == 0xD0000
+
+
+def test_memory_of_a_pmm_without_permanence_is_not_used(machine: Machine) -> None:
+    pmm = PostMemoryManager(machine, 0x50000)  # below 40:13: the system's, after POST
+    kib = (paragraphs(machine) + 63) // 64
+    noise(machine, (639 - kib) * 1024)
+    result = machine.call("memory_allocate")
+    assert not result.cf and result.ax == (639 - kib) * 64
+    assert [call[:2] for call in pmm.calls] == [(0, paragraphs(machine)), (2, 0x50000)]
+    assert base_memory(machine) == 639 - kib
+    check_layout(machine, result.ax)
+
+
+@pytest.mark.parametrize("answer", [0, 0xFFFFFFFF, 0x00200000])
+def test_base_memory_where_the_pmm_has_none(machine: Machine, answer: int) -> None:
+    PostMemoryManager(machine, answer)
+    kib = (paragraphs(machine) + 63) // 64
+    noise(machine, (639 - kib) * 1024)
+    assert machine.call("memory_allocate").ax == (639 - kib) * 64
+
+
+def test_base_memory_where_there_is_no_pmm(machine: Machine) -> None:
+    machine.map(0xE0000, 0x20000)
+    machine.write(0xE8000, b"$PMM" + bytes([1, 16, 0x55]))  # a wrong checksum
+    kib = (paragraphs(machine) + 63) // 64
+    noise(machine, (639 - kib) * 1024)
+    assert machine.call("memory_allocate").ax == (639 - kib) * 64
+
+
+def test_no_memory_is_an_error_and_takes_nothing(machine: Machine) -> None:
+    machine.map(0xE0000, 0x20000)
+    machine.write(0x413, (270).to_bytes(2, "little"))
+    result = machine.call("memory_allocate")
+    assert result.cf and result.ax == 1002
+    assert base_memory(machine) == 270
+
+
+def release(machine: Machine, segment: int) -> None:
+    """memory_release with DS = the block, whose content goes to the bench's data segment."""
+    machine.write(machine.data, machine.read(segment * 16, machine.address("stack_top")))
+    machine.call("memory_release")
+
+
+def test_release_returns_base_memory(machine: Machine) -> None:
+    machine.map(0xE0000, 0x20000)
+    noise(machine, (639 - (paragraphs(machine) + 63) // 64) * 1024)
+    segment = machine.call("memory_allocate").ax
+    release(machine, segment)
+    assert base_memory(machine) == 639
+
+
+def test_release_leaves_base_memory_that_somebody_else_lowered(machine: Machine) -> None:
+    machine.map(0xE0000, 0x20000)
+    noise(machine, (639 - (paragraphs(machine) + 63) // 64) * 1024)
+    segment = machine.call("memory_allocate").ax
+    machine.write(0x413, (500).to_bytes(2, "little"))
+    release(machine, segment)
+    assert base_memory(machine) == 500
+
+
+def test_release_returns_memory_to_the_pmm(machine: Machine) -> None:
+    pmm = PostMemoryManager(machine, 0xD0000)
+    noise(machine, 0xD0000)
+    release(machine, machine.call("memory_allocate").ax)
+    assert pmm.calls[-1] == (2, 0xD0000)
