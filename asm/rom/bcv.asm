@@ -8,16 +8,16 @@ global boot_bdf:data
 
 extern adapter_check, adapter_find, rom_bdf
 extern error_print
-extern ev_boot_mode, ev_boot_protocol, ev_load
+extern ev_boot_mode, ev_boot_protocol, ev_link_delay, ev_load
 extern int13_install
 extern iscsi_close, iscsi_open
 extern memory_allocate, memory_release
 extern message_banner, message_disk, message_link, message_off, message_prepare, message_target
-extern message_gateway, message_initiator
-extern net_gateway, net_init
+extern message_delay, message_gateway, message_initiator
+extern net_gateway, net_init, net_poll
 extern print_message
 extern stack_top
-extern time_init
+extern time_init, time_now
 extern undi_close, undi_open
 
 BSS bcv
@@ -108,6 +108,7 @@ bcv_connect:
         mov     si, message_gateway
         call    print_message
 .no_gateway:
+        call    bcv_link_delay
         mov     si, message_target
         call    print_message
         call    iscsi_open
@@ -136,4 +137,31 @@ bcv_connect:
 .fail:
         call    error_print
         stc
+        ret
+
+;---------------------------------------------------------------------------
+; bcv_link_delay - wait until the switch's port forwards, as long as the EV LinkDelay says
+; in:       nothing
+; out:      nothing
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP; the UNDI open
+;---------------------------------------------------------------------------
+; A port with spanning tree on forwards nothing for up to 30 s after the link is up.
+bcv_link_delay:
+        imul    dx, [ev_link_delay], 1000
+        test    dx, dx
+        jz      .done
+        mov     si, message_delay
+        call    print_message
+        movzx   edx, dx                 ; at most 60 s
+        call    time_now
+        add     edx, eax
+.wait:
+        push    edx
+        call    net_poll
+        pop     edx
+        call    time_now
+        sub     eax, edx
+        js      .wait
+.done:
         ret

@@ -34,7 +34,7 @@ section .header progbits alloc exec nowrite align=16
 at rom_header.signature,        dw ROM_SIGNATURE
 at rom_header.size,             db rom_blocks
 at rom_header.entry,            jmp near rom_init
-rom_checksum:
+rom_checksum:                   ; data: the ROM's byte sum is 0
 at rom_header.checksum,         db 0
 at rom_header.undi_rom_id,      dw undi_id_header
 at rom_header.pcir,             dw pcir_header
@@ -42,7 +42,7 @@ at rom_header.pnp,              dw pnp_header
         iend
 
         align   4, db 0
-pcir_header:
+pcir_header:                    ; data: PCI Firmware Specification 3.0, 5.1.2
         istruc pcir
 at pcir.signature,              db "PCIR"
 at pcir.vendor,                 dw PCI_VENDOR
@@ -59,7 +59,7 @@ at pcir.max_runtime_length,     dw rom_blocks
         iend
 
         align   16, db 0        ; some IBM BIOSes look for it on paragraphs, not by the pointer
-pnp_header:
+pnp_header:                     ; data: Plug and Play BIOS Specification 1.0A, 3.2
         istruc pnp
 at pnp.signature,               db "$PnP"
 at pnp.revision,                db 1
@@ -72,7 +72,7 @@ at pnp.indicators,              db PNP_INDICATORS
 at pnp.bcv,                     dw rom_bcv
         iend
 
-undi_id_header:
+undi_id_header:                 ; data: PXE 2.1, 4.1
         istruc undi_rom_id
 at undi_rom_id.signature,       db "UNDI"
 at undi_rom_id.length,          db undi_rom_id_size
@@ -84,16 +84,16 @@ at undi_rom_id.code_size,       dw undi_code_size
 at undi_rom_id.bus_type,        db "PCIR"
         iend
 
-rom_device_list:
+rom_device_list:                ; data: other device numbers of the adapter
         dw      PCI_DEVICES, 0
 
 ; Written by init while the ROM's memory is writable: the adapter's bus/dev/fn, 0 = not known.
-rom_bdf:
+rom_bdf:                        ; data: bus/dev/fn
         dw      0
 
-rom_manufacturer:
+rom_manufacturer:               ; data: shown by some BIOSes
         db      MANUFACTURER, 0
 ; Shown in the BIOS's boot menu, read after init.
-rom_product:
+rom_product:                    ; data: the name in the boot menu
         db      PRODUCT, 0
         times PRODUCT_ROOM - ($ - rom_product) db 0

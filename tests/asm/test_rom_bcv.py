@@ -146,3 +146,16 @@ def test_what_is_not_wanted_or_not_there(
     run(machine)
     assert world.trace == ["memory_allocate", "ev_load", "memory_release"]
     assert machine.console.splitlines()[-1].startswith(line)
+
+
+def test_link_delay_waits_and_polls(machine: Machine) -> None:
+    world = World(machine)
+    polls = []
+    machine.replace("net_poll", lambda machine: polls.append(machine.ports.pit.ms))
+    machine.ports.pit.step_us = 20_000
+    machine.set("ev_link_delay", 60)
+    start = machine.ports.pit.ms
+    run(machine)
+    assert "  Waiting 60 s (LinkDelay)" in machine.console.splitlines()
+    assert world.trace[-1] == "int13_install"
+    assert polls and 60_000 <= polls[-1] - start <= 120_000

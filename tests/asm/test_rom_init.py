@@ -93,4 +93,4 @@ def test_stub_leads_into_the_rom_with_the_data_segment(machine: Machine) -> None
     code = machine.read(machine.data + stub, 8)
     assert code == bytes.fromhex("1e0e1fea3412") + ROM_SEGMENT.to_bytes(2, "little")
     assert machine.address("stub_int13") == 0
-    assert DATA_SEGMENT * 16 == machine.data
+    assert machine.data == DATA_SEGMENT * 16
