@@ -169,6 +169,7 @@ CONSTANTS = {
     "SCSI_TASK_SET_FULL": 0x28,
     "SCSI_ACA_ACTIVE": 0x30,
     "SCSI_TASK_ABORTED": 0x40,
+    "SENSE_RECOVERED": 0x01,
     "SENSE_NOT_READY": 0x02,
     "SENSE_MEDIUM_ERROR": 0x03,
     "SENSE_HARDWARE_ERROR": 0x04,
@@ -176,6 +177,14 @@ CONSTANTS = {
     "SENSE_UNIT_ATTENTION": 0x06,
     "SENSE_DATA_PROTECT": 0x07,
     "SENSE_ABORTED_COMMAND": 0x0B,
+    "ASC_LBA_RANGE": 0x21,
+    "ASC_NO_LUN": 0x25,
+    "ASC_NO_MEDIUM": 0x3A,
+    "SENSE_FIXED_KEY": 2,  # places in sense data, fixed format (response codes 70h, 71h)
+    "SENSE_FIXED_ASC": 12,
+    "SENSE_DESCRIPTOR_KEY": 1,  # descriptor format (72h, 73h)
+    "SENSE_DESCRIPTOR_ASC": 2,
+    "SENSE_KEY_MASK": 0x0F,
 }
 
 __all__ = ["CONSTANTS", "STRUCTS", *STRUCTS]

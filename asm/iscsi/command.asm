@@ -1,0 +1,538 @@
+; One SCSI command on the session: the command PDU with immediate data, Data-In, R2T and Data-Out,
+; status (RFC 7143, 11.2 to 11.8). One command at a time.
+%include "romgen.inc"
+%include "iscsi.inc"
+
+global iscsi_command:function
+global iscsi_pump:function
+global iscsi_expired:function
+global data_in_header:function
+global data_in_done:function
+global response_header:function
+global response_done:function
+global r2t_done:function
+global command_reset:function
+global scsi_cdb:data
+global scsi_direction:data
+global scsi_length:data
+global scsi_buffer:data
+global iscsi_deadline:data
+global silence_limit:data
+global cmd_active:data
+global cmd_tag:data
+global cmd_received:data
+global cmd_sent:data
+global cmd_response:data
+global cmd_status:data
+global cmd_flags:data
+global cmd_residual:data
+global cmd_sense_length:data
+global seq_left:data
+global r2t_count:data
+extern pdu_begin
+extern pdu_commit
+extern nop_out_ping
+extern nop_out_answer
+extern session_drop
+extern iscsi_cmd_sn
+extern iscsi_max_cmd_sn
+extern session_lun
+extern stat_sn_check
+extern rx_unasked
+extern rx_eat
+extern rx_bhs
+extern rx_length
+extern rx_time
+extern login_segment_max
+extern login_burst
+extern login_first_burst
+extern login_initial_r2t
+extern login_immediate
+extern iscsi_phase
+extern net_poll
+extern tcp_state
+extern tcp_error
+extern tcp_tx_idle
+extern time_now
+extern copy_to_linear
+extern error_detail
+
+BSS iscsi
+scsi_cdb:           resb CDB_SIZE
+scsi_length:        resd 1              ; bytes that the command moves
+scsi_buffer:        resd 1              ; linear address of them
+scsi_direction:     resb 1              ; 0, SCSI_READ, SCSI_WRITE
+cmd_active:         resb 1              ; 1: a command is under way
+cmd_response:       resb 1              ; what came of it: iSCSI response, SCSI status,
+cmd_status:         resb 1
+cmd_flags:          resb 1              ; overflow and underflow,
+cmd_pinged:         resb 1              ; 1: the target was asked whether it lives
+cmd_sense_length:   resw 1              ; bytes of the data segment that are in rx_data
+cmd_residual:       resd 1
+cmd_tag:            resd 1              ; initiator task tag; the first command gets the next one
+cmd_received:       resd 1              ; bytes of Data-In so far
+cmd_sent:           resd 1              ; bytes of immediate data and Data-Out so far
+cmd_flush:          resd 1              ; how long its last bytes may wait for their acknowledgement
+cmd_asked:          resd 1              ; bytes sent or asked for by R2Ts: where the next R2T begins
+cmd_data_sn:        resd 1              ; of the next Data-In or R2T
+seq_left:           resd 1              ; the sequence of Data-Out under way: bytes,
+seq_ttt:            resd 1              ; its tag as on the wire,
+seq_data_sn:        resd 1              ; the next DataSN
+r2t_queue:          resb OUR_R2T_MAX * r2t_size
+r2t_count:          resw 1
+iscsi_deadline:     resd 1              ; of what is being waited for
+silence_limit:      resd 1              ; ms without a byte from the target that owes an answer
+
+CODE iscsi
+;---------------------------------------------------------------------------
+; iscsi_expired - is the deadline over?
+; in:       iscsi_deadline
+; out:      CF = 1, AX = error: yes
+; clobbers: EAX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+iscsi_expired:
+        call    time_now
+        sub     eax, [iscsi_deadline]
+        jns     .over
+        clc
+        ret
+.over:
+        FAIL    ISCSI_TIMEOUT
+
+;---------------------------------------------------------------------------
+; iscsi_pump - one turn of every loop that waits: network, answers, data, deadline
+; in:       iscsi_deadline
+; out:      CF = 1, AX = error: the session cannot be used any more
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+iscsi_pump:
+        call    net_poll
+        cmp     byte [tcp_state], TCP_ESTABLISHED
+        jne     .closed
+        call    nop_out_answer
+        call    data_out_next
+        cmp     byte [cmd_active], 0
+        je      iscsi_expired
+        call    time_now                ; a command is under way: is the target alive?
+        sub     eax, [rx_time]
+        mov     edx, [silence_limit]
+        cmp     eax, edx
+        jge     .silent
+        shr     edx, 1
+        cmp     eax, edx
+        jge     .ask
+        mov     byte [cmd_pinged], 0
+        jmp     iscsi_expired
+.ask:
+        cmp     byte [cmd_pinged], 0
+        jne     iscsi_expired
+        call    nop_out_ping
+        jc      iscsi_expired
+        mov     byte [cmd_pinged], 1
+        jmp     iscsi_expired
+.closed:
+        mov     ax, [tcp_error]
+        test    ax, ax
+        stc
+        jnz     .out
+        mov     ax, ERR_ISCSI_CLOSED
+.out:
+        ret
+.silent:
+        FAIL    ISCSI_SILENT
+
+;---------------------------------------------------------------------------
+; command_reset - nothing is under way
+; in:       none
+; out:      none
+; clobbers: EAX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+command_reset:
+        xor     eax, eax
+        mov     [cmd_active], al
+        mov     [cmd_pinged], al
+        mov     [cmd_received], eax
+        mov     [cmd_sent], eax
+        mov     [cmd_asked], eax
+        mov     [cmd_data_sn], eax
+        mov     [seq_left], eax
+        mov     [seq_data_sn], eax
+        mov     [r2t_count], ax
+        ret
+
+;---------------------------------------------------------------------------
+; iscsi_command - carry out one SCSI command
+; in:       scsi_cdb, scsi_direction, scsi_length, scsi_buffer, iscsi_deadline
+; out:      CF = 0: cmd_response, cmd_status, cmd_flags, cmd_residual, cmd_received, cmd_sent;
+;           CF = 1, AX = error: the session is gone
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+iscsi_command:
+        call    command_reset
+.window:
+        mov     eax, [iscsi_max_cmd_sn]
+        sub     eax, [iscsi_cmd_sn]
+        js      .wait                   ; the target takes no command now (RFC 7143, 4.2.2.1)
+        mov     al, ISCSI_SCSI_COMMAND
+        call    pdu_begin
+        jnc     .build
+.wait:
+        call    iscsi_pump
+        jnc     .window
+.fail:
+        jmp     session_drop
+.build:
+        call    command_build
+        call    time_now
+        mov     [rx_time], eax          ; silence counts from here
+        mov     byte [cmd_active], 1
+        call    pdu_commit
+.answer:
+        call    iscsi_pump
+        sbb     dl, dl                  ; the target may answer and close in one breath
+        cmp     byte [cmd_active], 0
+        je      .over
+        test    dl, dl
+        jz      .answer
+        jmp     .fail
+.over:
+        ; The buffer is the caller's again when we return, so TCP must not need it any more. It hardly
+        ; ever does: the answer has acknowledged the data, unless the target answered before it had all.
+        call    time_now
+        add     eax, FLUSH_WAIT
+        mov     [cmd_flush], eax
+.flush:
+        call    tcp_tx_idle
+        jz      .done
+        call    iscsi_pump
+        jc      .gone
+        call    time_now
+        sub     eax, [cmd_flush]
+        js      .flush
+.gone:
+        call    session_drop            ; the command is over all the same
+.done:
+        clc
+        ret
+
+;---------------------------------------------------------------------------
+; command_build - fill the command PDU; for a write plan the data that goes unasked
+; in:       DI = record; scsi_cdb, scsi_direction, scsi_length, scsi_buffer
+; out:      the record; cmd_sent, cmd_asked, seq_*
+; clobbers: EAX, ECX, EDX, ESI, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+command_build:
+        call    pdu_lun
+        inc     dword [cmd_tag]
+        mov     eax, [cmd_tag]
+        BSWAP   eax
+        mov     [di + TXREC.header + bhs_command.itt], eax
+        mov     eax, [scsi_length]
+        BSWAP   eax
+        mov     [di + TXREC.header + bhs_command.expected_length], eax
+        mov     al, [scsi_direction]
+        or      al, ISCSI_FLAG_ATTR_SIMPLE
+        or      [di + TXREC.header + bhs_command.flags], al
+        push    di
+        add     di, TXREC.header + bhs_command.cdb
+        mov     si, scsi_cdb
+        push    ds
+        pop     es
+        mov     cx, CDB_SIZE / 2
+        rep movsw
+        pop     di
+        test    al, SCSI_WRITE
+        jz      .out
+        xor     ecx, ecx                ; ECX = immediate data
+        mov     edx, [scsi_length]      ; EDX = all unsolicited data: at most FirstBurstLength
+        cmp     edx, [login_first_burst]
+        jbe     .first
+        mov     edx, [login_first_burst]
+.first:
+        cmp     byte [login_immediate], 0
+        je      .immediate
+        mov     ecx, edx
+        cmp     ecx, [login_segment_max]
+        jbe     .immediate
+        mov     ecx, [login_segment_max]
+.immediate:
+        mov     [di + TXREC.payload_len], ecx
+        mov     eax, [scsi_buffer]
+        mov     [di + TXREC.payload_lin], eax
+        mov     [cmd_sent], ecx
+        mov     [cmd_asked], ecx
+        cmp     byte [login_initial_r2t], 0
+        jne     .out
+        mov     [cmd_asked], edx
+        sub     edx, ecx
+        jz      .out
+        mov     [seq_left], edx         ; the rest follows as Data-Out without being asked for
+        or      dword [seq_ttt], byte -1
+        and     byte [di + TXREC.header + bhs_command.flags], ~ISCSI_FLAG_FINAL & 0FFh
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; pdu_lun - put the LUN into a header
+; in:       DI = record
+; out:      the header's LUN
+; clobbers: EAX
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+pdu_lun:
+        mov     eax, [session_lun]
+        mov     [di + TXREC.header + bhs.lun], eax
+        mov     eax, [session_lun + 4]
+        mov     [di + TXREC.header + bhs.lun + 4], eax
+        ret
+
+;---------------------------------------------------------------------------
+; data_out_next - send what may be sent of the command's data
+; in:       seq_*, r2t_*
+; out:      none
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+data_out_next:
+        mov     ecx, [seq_left]
+        test    ecx, ecx
+        jnz     .send
+        cmp     word [r2t_count], 0
+        je      .out
+        dec     word [r2t_count]        ; the oldest R2T is the next sequence
+        mov     eax, [r2t_queue + r2t.ttt]
+        mov     [seq_ttt], eax
+        mov     ecx, [r2t_queue + r2t.length]
+        mov     [seq_left], ecx
+        and     dword [seq_data_sn], byte 0
+        push    ds
+        pop     es
+        mov     di, r2t_queue
+        mov     si, r2t_queue + r2t_size
+        mov     cx, (OUR_R2T_MAX - 1) * r2t_size / 2
+        rep movsw
+.send:
+        mov     al, ISCSI_DATA_OUT
+        call    pdu_begin
+        jc      .out
+        and     byte [di + TXREC.header + bhs.flags], 0
+        mov     ecx, [seq_left]
+        cmp     ecx, [login_segment_max]
+        ja      .part
+        mov     byte [di + TXREC.header + bhs.flags], ISCSI_FLAG_FINAL
+        jmp     .length
+.part:
+        mov     ecx, [login_segment_max]
+.length:
+        sub     [seq_left], ecx
+        mov     [di + TXREC.payload_len], ecx
+        mov     eax, [seq_ttt]
+        mov     [di + TXREC.header + bhs.ttt], eax
+        inc     eax
+        jz      .unasked                ; the LUN belongs to a target transfer tag only
+        call    pdu_lun
+.unasked:
+        mov     eax, [cmd_tag]
+        BSWAP   eax
+        mov     [di + TXREC.header + bhs.itt], eax
+        mov     eax, [seq_data_sn]
+        inc     dword [seq_data_sn]
+        BSWAP   eax
+        mov     [di + TXREC.header + bhs.data_sn], eax
+        mov     eax, [cmd_sent]         ; sequences come in order, so what was sent is the offset
+        add     [cmd_sent], ecx
+        mov     edx, eax
+        add     edx, [scsi_buffer]
+        mov     [di + TXREC.payload_lin], edx
+        BSWAP   eax
+        mov     [di + TXREC.header + bhs.buffer_offset], eax
+        call    pdu_commit
+        jmp     data_out_next
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; command_match - is the PDU an answer to the command?
+; in:       rx_bhs, AL = direction that the command must have (0: any)
+; out:      CF = 1, AX = error
+; clobbers: EAX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+command_match:
+        cmp     byte [cmd_active], 0
+        je      rx_unasked
+        mov     ah, [scsi_direction]
+        and     ah, al
+        cmp     ah, al
+        jne     rx_unasked
+        mov     eax, [rx_bhs + bhs.itt]
+        BSWAP   eax
+        cmp     eax, [cmd_tag]
+        jne     rx_unasked
+        ret                             ; equal: CF = 0
+
+;---------------------------------------------------------------------------
+; data_in_header - Data-In: does it continue where the data ends?
+; in:       rx_bhs, rx_length
+; out:      CF = 1, AX = error
+; clobbers: EAX, ECX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+data_in_header:
+        mov     al, SCSI_READ
+        call    command_match
+        jc      .out
+        mov     ecx, [rx_bhs + bhs_target.data_sn]
+        BSWAP   ecx
+        mov     eax, [rx_bhs + bhs_target.buffer_offset]
+        BSWAP   eax
+        cmp     ecx, [cmd_data_sn]
+        jne     .order
+        cmp     eax, [cmd_received]
+        jne     .order
+        mov     ecx, [scsi_length]
+        sub     ecx, eax                ; not below 0: cmd_received never passes scsi_length
+        cmp     ecx, [rx_length]
+        jb      .order
+        mov     cl, [rx_bhs + bhs_target.flags]
+        and     cl, ISCSI_FLAG_FINAL | ISCSI_DATAIN_STATUS
+        cmp     cl, ISCSI_DATAIN_STATUS ; status without F (RFC 7143, 11.7.4)
+        je      .order
+        inc     dword [cmd_data_sn]
+        mov     word [rx_eat], rx_data_in
+        clc
+.out:
+        ret
+.order:
+        mov     [error_detail], eax
+        FAIL    ISCSI_DATA_IN
+
+;---------------------------------------------------------------------------
+; rx_data_in - bytes of a Data-In go to their place
+; in:       ES:SI = bytes, CX = count
+; out:      CF = 1, AX = error
+; clobbers: EAX, ECX, ESI, EDI, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+rx_data_in:
+        movzx   ecx, cx
+        mov     edi, [scsi_buffer]
+        add     edi, [cmd_received]
+        add     [cmd_received], ecx
+        jmp     copy_to_linear
+
+;---------------------------------------------------------------------------
+; data_in_done - a Data-In is complete; with S it carries the status
+; in:       rx_bhs
+; out:      CF = 1, AX = error
+; clobbers: EAX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+data_in_done:
+        test    byte [rx_bhs + bhs_target.flags], ISCSI_DATAIN_STATUS
+        jz      command_over.out        ; CF = 0
+        mov     byte [cmd_response], 0
+        xor     eax, eax
+        jmp     command_over
+
+;---------------------------------------------------------------------------
+; response_header - SCSI Response: is it ours?
+; in:       rx_bhs
+; out:      CF = 1, AX = error
+; clobbers: EAX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+response_header:
+        mov     al, 0
+        jmp     command_match
+
+;---------------------------------------------------------------------------
+; response_done - SCSI Response: status, residual, sense
+; in:       rx_bhs, rx_length, rx_data
+; out:      CF = 1, AX = error
+; clobbers: EAX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+response_done:
+        mov     al, [rx_bhs + bhs_target.response]
+        mov     [cmd_response], al
+        mov     eax, [rx_length]
+        ; fallthrough to command_over
+
+;---------------------------------------------------------------------------
+; command_over - the command has its status
+; in:       rx_bhs, EAX = length of the data segment
+; out:      CF = 1, AX = error
+; clobbers: EAX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+command_over:
+        cmp     eax, SENSE_ROOM
+        jbe     .sense
+        mov     ax, SENSE_ROOM
+.sense:
+        mov     [cmd_sense_length], ax
+        mov     al, [rx_bhs + bhs_target.status]
+        mov     [cmd_status], al
+        mov     al, [rx_bhs + bhs_target.flags]
+        and     al, ISCSI_FLAG_OVERFLOW | ISCSI_FLAG_UNDERFLOW
+        mov     [cmd_flags], al
+        mov     eax, [rx_bhs + bhs_target.residual]
+        BSWAP   eax
+        mov     [cmd_residual], eax
+        xor     eax, eax
+        mov     [cmd_active], al
+        mov     [seq_left], eax         ; the target wants no more data, whatever it asked for
+        mov     [r2t_count], ax
+        jmp     stat_sn_check
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; r2t_done - the target asks for data
+; in:       rx_bhs
+; out:      CF = 1, AX = error
+; clobbers: EAX, EBX, ECX, EDX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+r2t_done:
+        mov     al, SCSI_WRITE
+        call    command_match
+        jc      .out
+        mov     edx, [rx_bhs + bhs_target.data_sn]
+        BSWAP   edx
+        mov     ecx, [rx_bhs + bhs_target.residual]
+        BSWAP   ecx                     ; desired length
+        mov     eax, [rx_bhs + bhs_target.buffer_offset]
+        BSWAP   eax
+        cmp     edx, [cmd_data_sn]
+        jne     .order
+        cmp     eax, [cmd_asked]        ; DataSequenceInOrder=Yes
+        jne     .order
+        cmp     word [r2t_count], OUR_R2T_MAX
+        jae     .order
+        mov     edx, [scsi_length]
+        sub     edx, eax
+        cmp     edx, ecx
+        jb      .order
+        cmp     ecx, [login_burst]
+        ja      .order
+        jecxz   .order
+        inc     dword [cmd_data_sn]
+        add     [cmd_asked], ecx
+        imul    bx, [r2t_count], r2t_size
+        inc     word [r2t_count]
+        mov     [bx + r2t_queue + r2t.length], ecx
+        mov     eax, [rx_bhs + bhs.ttt]
+        mov     [bx + r2t_queue + r2t.ttt], eax
+        clc
+.out:
+        ret
+.order:
+        mov     [error_detail], eax
+        FAIL    ISCSI_R2T

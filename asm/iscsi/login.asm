@@ -1,0 +1,381 @@
+; iSCSI login: stages, negotiation, the meaning of a refusal (RFC 7143, 6 and 13).
+%include "romgen.inc"
+%include "iscsi.inc"
+
+global iscsi_login:function
+global login_stage:data
+global login_flags:data
+global login_exchanges:data
+global login_segment_max:data
+global login_burst:data
+global login_first_burst:data
+global login_initial_r2t:data
+global login_immediate:data
+global login_header_digest:data
+global login_data_digest:data
+global login_auth:data
+global login_initiator_name:data
+global login_target_name:data
+global session_isid:data
+global session_tsih:data
+extern pdu_begin
+extern pdu_payload_near
+extern pdu_commit
+extern text_reset
+extern text_end
+extern text_number
+extern text_out
+extern text_out_length
+extern text_full
+extern login_send_keys
+extern login_redirect
+extern rx_reset
+extern rx_unasked
+extern stat_sn_check
+extern rx_bhs
+extern rx_max
+extern login_waiting
+extern login_ready
+extern session_ending
+extern nop_waiting
+extern iscsi_phase
+extern iscsi_cmd_sn
+extern iscsi_max_cmd_sn
+extern iscsi_exp_stat_sn
+extern cmd_tag
+extern command_reset
+extern iscsi_pump
+extern error_detail
+extern net_mac
+
+BSS iscsi
+login_initiator_name:   resw 1          ; offsets of the names
+login_target_name:      resw 1
+; what was negotiated; dwords, because the table's rows store such
+login_segment_max:      resd 1          ; the target's MaxRecvDataSegmentLength
+login_burst:            resd 1
+login_first_burst:      resd 1
+login_initial_r2t:      resd 1
+login_immediate:        resd 1
+login_header_digest:    resd 1
+login_data_digest:      resd 1
+login_auth:             resd 1          ; 0 None, 1 CHAP, FFFFFFFFh: not answered
+login_ignored:          resd 1          ; results that change nothing
+session_isid:           resb 6
+session_tsih:           resw 1          ; as on the wire
+login_stage:            resb 1          ; CSG: where the login stands
+login_flags:            resb 1          ; of our last request
+login_exchanges:        resb 1
+
+; Keys of RFC 7143, 13, in the order in which they are sent. The value stands behind the key.
+%macro LOGIN_KEY 3                      ; flags, variable or routine, text
+        db      %1
+        dw      %2
+        db      %3, 0
+%endmacro
+%macro LOGIN_RANGE 5                    ; flags, variable, low, high, text
+        db      %1 | KEY_RANGE
+        dw      %2, %3
+        dd      %4
+        db      %5, 0
+%endmacro
+
+TABLE login_keys, 10
+        LOGIN_KEY   KEY_NAMES | KEY_STRING, login_initiator_name, "InitiatorName="
+        LOGIN_KEY   KEY_NAMES, 0, "SessionType=Normal"
+        LOGIN_KEY   KEY_NAMES | KEY_STRING, login_target_name, "TargetName="
+        LOGIN_KEY   KEY_SECURITY | KEY_ROUTINE, login_auth_answer, "AuthMethod=None"
+        LOGIN_RANGE KEY_OPERATIONAL, login_header_digest, 0, 0, "HeaderDigest=None"
+        LOGIN_RANGE KEY_OPERATIONAL, login_data_digest, 0, 0, "DataDigest=None"
+        LOGIN_RANGE KEY_OPERATIONAL, login_ignored, 1, 1, "MaxConnections=1"
+        LOGIN_RANGE KEY_OPERATIONAL, login_initial_r2t, 0, 1, "InitialR2T=No"
+        LOGIN_RANGE KEY_OPERATIONAL, login_immediate, 0, 1, "ImmediateData=Yes"
+        LOGIN_RANGE KEY_OPERATIONAL, login_segment_max, 512, 0FFFFFFh, {"MaxRecvDataSegmentLength=", OUR_SEGMENT_TEXT}
+        LOGIN_RANGE KEY_OPERATIONAL, login_burst, 512, OUR_BURST_MAX, {"MaxBurstLength=", OUR_BURST_TEXT}
+        LOGIN_RANGE KEY_OPERATIONAL, login_first_burst, 512, OUR_FIRST_BURST, {"FirstBurstLength=", OUR_FIRST_TEXT}
+        LOGIN_RANGE KEY_OPERATIONAL, login_ignored, 0, 3600, "DefaultTime2Wait=0"
+        LOGIN_RANGE KEY_OPERATIONAL, login_ignored, 0, 3600, "DefaultTime2Retain=0"
+        LOGIN_RANGE KEY_OPERATIONAL, login_ignored, 1, OUR_R2T_MAX, {"MaxOutstandingR2T=", OUR_R2T_TEXT}
+        LOGIN_RANGE KEY_OPERATIONAL, login_ignored, 1, 1, "DataPDUInOrder=Yes"
+        LOGIN_RANGE KEY_OPERATIONAL, login_ignored, 1, 1, "DataSequenceInOrder=Yes"
+        LOGIN_RANGE KEY_OPERATIONAL, login_ignored, 0, 0, "ErrorRecoveryLevel=0"
+        LOGIN_KEY   KEY_ROUTINE | KEY_REPEAT, login_redirect, "TargetAddress="
+        ; declared by the target, nothing to answer
+        LOGIN_KEY   KEY_REPEAT, 0, "TargetAlias="
+        LOGIN_KEY   KEY_REPEAT, 0, "TargetPortalGroupTag="
+        LOGIN_KEY   KEY_REPEAT, 0, "InitiatorAlias="
+        LOGIN_KEY   KEY_REPEAT, 0, "SendTargets="
+        LOGIN_KEY   KEY_REPEAT, 0, "X#NodeArchitecture="
+        ; offered by some targets; the text is our answer
+        LOGIN_KEY   KEY_ANSWER, 0, "IFMarker=No"
+        LOGIN_KEY   KEY_ANSWER, 0, "OFMarker=No"
+        LOGIN_KEY   KEY_ANSWER, 0, "IFMarkInt=Reject"
+        LOGIN_KEY   KEY_ANSWER, 0, "OFMarkInt=Reject"
+        LOGIN_KEY   KEY_ANSWER, 0, "TaskReporting=RFC3720"
+        LOGIN_KEY   KEY_ANSWER, 0, "iSCSIProtocolLevel=1"
+
+CODE iscsi
+;---------------------------------------------------------------------------
+; iscsi_login - log in on the open connection
+; in:       login_stage = stage to begin in, login_target_name, login_initiator_name,
+;           iscsi_deadline
+; out:      CF = 0: full feature phase; CF = 1, AX = error (ERR_LOGIN_REDIRECT: see login_redirect)
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+iscsi_login:
+        call    login_start
+        mov     al, KEY_NAMES
+        call    login_send_keys
+.stage:
+        mov     al, [login_stage]       ; 0 -> KEY_SECURITY, 1 -> KEY_OPERATIONAL
+        inc     ax
+        shl     al, 1
+        call    login_send_keys
+.request:
+        mov     al, ISCSI_FLAG_TRANSIT | (ISCSI_STAGE_OPERATIONAL << LOGIN_CSG_SHIFT) | ISCSI_STAGE_FULL
+        cmp     byte [login_stage], ISCSI_STAGE_SECURITY
+        jne     .flags
+        mov     al, ISCSI_FLAG_TRANSIT | ISCSI_STAGE_OPERATIONAL
+.flags:
+        mov     cx, [text_out_length]
+        and     word [text_out_length], 0
+.send:
+        call    login_exchange
+        jc      .out
+        cmp     byte [rx_bhs + bhs_login_response.status_class], 0
+        jne     login_refused
+        mov     al, [rx_bhs + bhs_login_response.flags]
+        mov     ah, al
+        shr     ah, LOGIN_CSG_SHIFT
+        and     ah, LOGIN_NSG_MASK
+        cmp     ah, [login_stage]
+        jne     login_bad_flags
+        test    al, ISCSI_FLAG_CONTINUE
+        jz      .whole
+        test    al, ISCSI_FLAG_TRANSIT
+        jnz     login_bad_flags
+        mov     al, [login_stage]       ; more text follows: ask for it by an empty request
+        shl     al, LOGIN_CSG_SHIFT
+        xor     cx, cx
+        jmp     .send
+.whole:
+        push    ax
+        call    text_end
+        pop     dx
+        jc      .out
+        test    dl, ISCSI_FLAG_TRANSIT
+        jz      .request
+        mov     al, [login_flags]       ; only where we asked for it, and only to where
+        xor     al, dl
+        test    al, ISCSI_FLAG_TRANSIT | LOGIN_NSG_MASK
+        jnz     login_bad_flags
+        and     dl, LOGIN_NSG_MASK
+        mov     [login_stage], dl
+        cmp     dl, ISCSI_STAGE_FULL
+        jne     .stage
+        jmp     login_finish
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; login_start - a new session: numbers, defaults, parser
+; in:       none
+; out:      none
+; clobbers: EAX, CX, DI, ES, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+login_start:
+        call    text_reset
+        call    rx_reset
+        call    command_reset
+        ; The ISID has to stay the same at each boot: the target then ends what is left of the last
+        ; session. OUI format (RFC 7143, 11.12.5): the MAC without its two lowest bits of byte 0.
+        mov     eax, [net_mac]
+        shr     al, 2
+        mov     [session_isid], eax
+        mov     ax, [net_mac + 4]
+        mov     [session_isid + 4], ax
+        xor     eax, eax
+        mov     [login_waiting], al
+        mov     [login_ready], al
+        mov     [login_exchanges], al
+        mov     [session_ending], al
+        mov     [nop_waiting], al
+        mov     [login_header_digest], eax
+        mov     [login_data_digest], eax
+        mov     [login_immediate], eax
+        mov     [iscsi_exp_stat_sn], eax
+        inc     ax
+        mov     [login_initial_r2t], eax
+        mov     [iscsi_cmd_sn], eax
+        mov     byte [iscsi_phase], PHASE_LOGIN
+        mov     al, FIRST_COMMAND_TAG
+        mov     [cmd_tag], eax
+        or      dword [login_auth], byte -1
+        mov     ax, LOGIN_PDU_MAX
+        mov     [rx_max], eax
+        mov     [login_segment_max], eax        ; SEGMENT_DEFAULT is the same
+        mov     dword [login_burst], OUR_BURST_MAX
+        mov     dword [login_first_burst], FIRST_BURST_DEFAULT
+        ret
+
+;---------------------------------------------------------------------------
+; login_exchange - one request and its response
+; in:       AL = flags of the request, CX = length of its text in text_out
+; out:      CF = 0: the response is in rx_bhs; CF = 1, AX = error
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+login_exchange:
+        cmp     byte [text_full], 0
+        jne     .room
+        cmp     byte [login_exchanges], LOGIN_EXCHANGES
+        jae     .endless
+        inc     byte [login_exchanges]
+        mov     [login_flags], al
+.record:
+        push    cx
+        mov     al, ISCSI_LOGIN | ISCSI_IMMEDIATE
+        call    pdu_begin
+        pop     cx
+        jnc     .build
+        push    cx
+        call    iscsi_pump
+        pop     cx
+        jnc     .record
+        ret
+.build:
+        mov     al, [login_flags]
+        mov     [di + TXREC.header + bhs_login.flags], al
+        mov     eax, [session_isid]
+        mov     [di + TXREC.header + bhs_login.isid], eax
+        mov     ax, [session_isid + 4]
+        mov     [di + TXREC.header + bhs_login.isid + 4], ax
+        mov     byte [di + TXREC.header + bhs_login.itt + 3], LOGIN_TAG
+        mov     si, text_out
+        call    pdu_payload_near
+        mov     byte [login_waiting], 1
+        call    pdu_commit
+.wait:
+        call    iscsi_pump
+        sbb     dl, dl                  ; a target that refuses closes the connection with its answer
+        mov     dh, 0
+        xchg    dh, [login_ready]
+        test    dh, dh
+        jnz     .there
+        test    dl, dl
+        jz      .wait
+        stc
+        ret
+.there:
+        cmp     dword [rx_bhs + bhs.itt], LOGIN_TAG << 24
+        jne     rx_unasked
+        cmp     byte [login_exchanges], 1
+        jne     .checked
+        mov     eax, [rx_bhs + bhs_target.stat_sn]
+        BSWAP   eax
+        mov     [iscsi_exp_stat_sn], eax        ; it begins where the target likes
+.checked:
+        cmp     byte [rx_bhs + bhs_login_response.status_class], 0
+        je      stat_sn_check
+        clc                             ; the numbers of a refusal mean nothing
+        ret
+.room:
+        FAIL    LOGIN_TEXT_ROOM
+.endless:
+        FAIL    LOGIN_ENDLESS
+
+;---------------------------------------------------------------------------
+; login_auth_answer - the target's choice of an AuthMethod
+; in:       text_value
+; out:      CF = 1, AX = error
+; clobbers: EAX, ECX, SI, DI, ES, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+login_auth_answer:
+        call    text_number
+        jc      .wanted
+        mov     [login_auth], eax
+        test    eax, eax
+        jz      .out                    ; CF = 0
+.wanted:
+        FAIL    LOGIN_AUTH_WANTED
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; login_bad_flags [jump] - the flags of a response make no sense
+; in:       rx_bhs
+; out:      CF = 1, AX = error
+; clobbers: EAX, flags
+; needs:    DS = DGROUP; returns to the caller of iscsi_login
+;---------------------------------------------------------------------------
+login_bad_flags:
+        movzx   eax, byte [rx_bhs + bhs_login_response.flags]
+        mov     [error_detail], eax
+        FAIL    LOGIN_STAGE
+
+;---------------------------------------------------------------------------
+; login_refused [jump] - a status class other than 0
+; in:       rx_bhs
+; out:      CF = 1, AX = error
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP; returns to the caller of iscsi_login
+;---------------------------------------------------------------------------
+login_refused:
+        call    text_end
+        jc      .out
+        movzx   eax, word [rx_bhs + bhs_login_response.status_class]
+        xchg    al, ah
+        mov     [error_detail], eax
+        xchg    al, ah                  ; AL = class, AH = detail
+        mov     bx, ERR_LOGIN_REDIRECT
+        cmp     al, LOGIN_CLASS_REDIRECT
+        je      .number
+        mov     bx, ERR_LOGIN_INITIATOR_ERROR
+        mov     cl, LOGIN_STATUS_LAST + 1
+        cmp     al, LOGIN_CLASS_INITIATOR
+        je      .detail
+        mov     bx, ERR_LOGIN_TARGET_ERROR
+        mov     cl, LOGIN_TARGET_LAST + 1
+        cmp     al, LOGIN_CLASS_TARGET
+        je      .detail
+        mov     bx, ERR_LOGIN_OTHER
+        jmp     .number
+.detail:
+        cmp     ah, cl                  ; details behind the last named one share its successor
+        jb      .named
+        mov     ah, cl
+.named:
+        mov     cl, ah
+        mov     ch, 0
+        add     bx, cx
+.number:
+        xchg    ax, bx
+        stc
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; login_finish [jump] - full feature phase
+; in:       rx_bhs
+; out:      CF = 0
+; clobbers: EAX, flags
+; needs:    DS = DGROUP; returns to the caller of iscsi_login
+;---------------------------------------------------------------------------
+login_finish:
+        mov     ax, [rx_bhs + bhs_login_response.tsih]
+        mov     [session_tsih], ax
+        mov     eax, [rx_bhs + bhs_login_response.max_cmd_sn]
+        BSWAP   eax
+        mov     [iscsi_max_cmd_sn], eax
+        mov     eax, [login_burst]
+        cmp     eax, [login_first_burst]
+        jae     .burst
+        mov     [login_first_burst], eax        ; never beyond MaxBurstLength (RFC 7143, 13.14)
+.burst:
+        mov     dword [rx_max], OUR_SEGMENT_MAX
+        mov     byte [iscsi_phase], PHASE_FULL
+        clc
+        ret

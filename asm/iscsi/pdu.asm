@@ -1,0 +1,148 @@
+; iSCSI PDUs on their way out: header, numbers, padding (RFC 7143, 11).
+%include "romgen.inc"
+%include "iscsi.inc"
+
+global pdu_begin:function
+global pdu_commit:function
+global pdu_payload_near:function
+global nop_out_ping:function
+global nop_out_answer:function
+global iscsi_cmd_sn:data
+global iscsi_max_cmd_sn:data
+global iscsi_exp_stat_sn:data
+global session_lun:data
+global nop_waiting:data
+global nop_ttt:data
+global nop_lun:data
+extern tcp_tx_alloc
+extern tcp_tx_commit
+
+BSS iscsi
+iscsi_cmd_sn:       resd 1              ; of the next request
+iscsi_max_cmd_sn:   resd 1              ; the last one that the target takes
+iscsi_exp_stat_sn:  resd 1
+session_lun:        resb 8              ; as on the wire
+nop_ttt:            resd 1              ; a ping of the target that has no answer yet, as on the wire
+nop_lun:            resb 8
+nop_waiting:        resb 1              ; 1: the above is valid
+
+CODE iscsi
+;---------------------------------------------------------------------------
+; pdu_begin - a send record with an empty header
+; in:       AL = first byte of the PDU (opcode, immediate bit)
+; out:      CF = 0, DI = the record; CF = 1: none is free
+; clobbers: EAX, ECX, EDX, ESI, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+pdu_begin:
+        push    ax
+        call    tcp_tx_alloc
+        pop     dx
+        jc      .none
+        push    ds
+        pop     es
+        push    di
+        add     di, TXREC.header_len
+        mov     cx, (TXREC.header + bhs_size - TXREC.header_len) / 2
+        xor     ax, ax
+        rep stosw
+        pop     di
+        mov     [di + TXREC.header + bhs.opcode], dl
+        mov     byte [di + TXREC.header + bhs.flags], ISCSI_FLAG_FINAL
+        mov     byte [di + TXREC.header_len], bhs_size
+        clc
+.none:
+        ret
+
+;---------------------------------------------------------------------------
+; pdu_payload_near - the data segment is in the data segment of the program
+; in:       DI = record, SI = offset, CX = length
+; out:      the record's payload
+; clobbers: EAX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+pdu_payload_near:
+        xor     eax, eax
+        mov     ax, ds
+        shl     eax, 4
+        mov     [di + TXREC.payload_lin], eax
+        movzx   eax, si
+        add     [di + TXREC.payload_lin], eax
+        mov     [di + TXREC.payload_len], cx
+        ret
+
+;---------------------------------------------------------------------------
+; pdu_commit - number the PDU, pad it, hand it to TCP
+; in:       DI = record, filled but for the lengths and numbers that all requests have
+; out:      none
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+pdu_commit:
+        mov     eax, [di + TXREC.payload_len]
+        mov     cl, al
+        neg     cl
+        and     cl, 3                   ; bytes that pad to a multiple of 4
+        mov     [di + TXREC.tail_len], cl
+        mov     byte [di + TXREC.tail_len + 1], 0
+        mov     dword [di + TXREC.tail], 0
+        BSWAP   eax                     ; 24 bits: the byte in front is the AHS length, 0
+        mov     [di + TXREC.header + bhs.ahs_length], eax
+        mov     al, [di + TXREC.header + bhs.opcode]
+        cmp     al, ISCSI_DATA_OUT      ; has no CmdSN: it belongs to its command
+        je      .stat
+        mov     ebx, [iscsi_cmd_sn]
+        test    al, ISCSI_IMMEDIATE
+        jnz     .number
+        inc     dword [iscsi_cmd_sn]
+.number:
+        BSWAP   ebx
+        mov     [di + TXREC.header + bhs.cmd_sn], ebx
+.stat:
+        mov     eax, [iscsi_exp_stat_sn]
+        BSWAP   eax
+        mov     [di + TXREC.header + bhs.exp_stat_sn], eax
+        jmp     tcp_tx_commit
+
+;---------------------------------------------------------------------------
+; nop_out_ping - ask the target for a sign of life
+; in:       none
+; out:      CF = 1: no record is free (so there is traffic anyway)
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+nop_out_ping:
+        mov     al, ISCSI_NOP_OUT | ISCSI_IMMEDIATE
+        call    pdu_begin
+        jc      .out
+        mov     byte [di + TXREC.header + bhs.itt + 3], PING_TAG
+        or      dword [di + TXREC.header + bhs.ttt], byte -1
+        call    pdu_commit
+        clc
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; nop_out_answer - answer the target's ping, if one waits (RFC 7143, 11.18)
+; in:       nop_waiting, nop_ttt, nop_lun
+; out:      none; nop_waiting stays 1 where no record is free
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+nop_out_answer:
+        cmp     byte [nop_waiting], 0
+        je      .out
+        mov     al, ISCSI_NOP_OUT | ISCSI_IMMEDIATE
+        call    pdu_begin
+        jc      .out
+        mov     byte [nop_waiting], 0
+        or      dword [di + TXREC.header + bhs.itt], byte -1
+        mov     eax, [nop_ttt]
+        mov     [di + TXREC.header + bhs.ttt], eax
+        mov     eax, [nop_lun]
+        mov     [di + TXREC.header + bhs.lun], eax
+        mov     eax, [nop_lun + 4]
+        mov     [di + TXREC.header + bhs.lun + 4], eax
+        jmp     pdu_commit
+.out:
+        ret
