@@ -17,7 +17,6 @@ extern ev_defaults
 extern ev_defaults_end
 extern ev_table
 extern ev_values
-extern ev_values_end
 extern ev_variable
 extern ev_warn
 extern ev_warnings
@@ -44,7 +43,7 @@ ev_parse:
         add     bp, cx                  ; BP = end of the text
         push    ds
         pop     es
-        xor     ax, ax
+        xor     eax, eax
         mov     [ev_line], ax
         mov     [ev_deferred], ax
         mov     [ev_warnings], ax
@@ -52,9 +51,8 @@ ev_parse:
         mov     cx, EV_COUNT
         rep stosw
         mov     di, ev_values
-        mov     cx, ev_values_end
-        sub     cx, di
-        rep stosb
+        mov     cx, EV_VALUES_DWORDS
+        rep stosd
         mov     bx, ev_defaults
 .default:
         cmp     bx, ev_defaults_end

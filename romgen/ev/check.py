@@ -18,15 +18,15 @@ _CHAP_LEVEL = {"None": 0, "CHAP": 1, "MutualCHAP": 2}
 def check(rows: Table, found: Parsed, given: Mapping[str, Any]) -> Iterator[Broken]:
     """The rules that the text breaks; `given` holds what it says itself, without defaults.
 
-    Nothing is asked of a text whose BootProtocol is not iSCSI.
+    No variable is asked for where BootProtocol is not iSCSI.
     """
+    yield from _second_target(rows, found)
     values = found.values
     if values.boot_protocol != "iSCSI":
         return
     yield from _required(rows, found)
     yield from _chap(rows, found)
     yield from _routes(values, given)
-    yield from _second_target(rows, found)
     yield from _refused(rows, found)
 
 
@@ -40,13 +40,11 @@ def _required(rows: Table, found: Parsed) -> Iterator[Broken]:
 def _chap(rows: Table, found: Parsed) -> Iterator[Broken]:
     values = found.values
     level = _CHAP_LEVEL[values.auth_method]
-    for row in rows:
-        if row.required_by and level >= _CHAP_LEVEL[row.required_by]:
-            if row.name not in found.lines:
-                fault = Fault(
-                    "EV_CHAP_MISSING", f"{values.auth_method} needs {row.name}", row.rule
-                )
-                yield ERROR, fault, row.name, "AuthMethod"
+    needed = [row for row in rows if row.required_by and level >= _CHAP_LEVEL[row.required_by]]
+    for row in sorted(needed, key=lambda row: _CHAP_LEVEL[row.required_by]):
+        if row.name not in found.lines:
+            text = f"{values.auth_method} needs {row.name}"
+            yield ERROR, Fault("EV_CHAP_MISSING", text, row.rule), row.name, "AuthMethod"
     if level == 2 and values.chapm_secret and values.chapm_secret == values.chap_secret:
         fault = Fault(
             "EV_SECRET_SAME", "CHAPMSecret is the same as CHAPSecret", "each side needs its own"
@@ -70,7 +68,7 @@ def _routes(values: Values, given: Mapping[str, Any]) -> Iterator[Broken]:
             what = "this machine itself" if route == values.initiator_ip else "not on its net"
             fault = Fault(
                 "EV_ROUTE", f"the gateway {route} is {what}",
-                f"InitiatorIP is {values.initiator_ip}, InitiatorNetmask {values.initiator_netmask}",
+                f"this machine is {values.initiator_ip}, its mask {values.initiator_netmask}",
             )  # fmt: skip
             yield ERROR, fault, "InitiatorRoute", "InitiatorRoute"
         return
@@ -95,10 +93,7 @@ def _second_target(rows: Table, found: Parsed) -> Iterator[Broken]:
 def _refused(rows: Table, found: Parsed) -> Iterator[Broken]:
     default = Values()
     for row in rows:
-        if row.refused and row.name in found.lines:
-            if getattr(found.values, row.field) != getattr(default, row.field):
-                fault = Fault(
-                    "EV_REFUSED", f"this version's ROM does not have {row.name} yet",
-                    "remove the line",
-                )  # fmt: skip
-                yield ERROR, fault, row.name, row.name
+        used = getattr(found.values, row.field) != getattr(default, row.field)
+        if row.refused and used and row.name in found.lines:
+            text = f"this version's ROM does not have {row.name} yet"
+            yield ERROR, Fault("EV_REFUSED", text, "remove the line"), row.name, row.name

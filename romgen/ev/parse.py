@@ -1,4 +1,4 @@
-"""Text of boot variables to values and findings, by the same rules and in the same order as the ROM.
+"""Text of boot variables to values and findings, by the rules of the ROM and in its order.
 
 The ROM stops at the first error; this parser goes on, so that a person sees all of them. The twin
 of asm/ev/parse.asm.
@@ -10,7 +10,6 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 from typing import Any
 
 from romgen.ev.check import check
@@ -67,15 +66,11 @@ def readable(raw: bytes) -> bool:
     return all(0x20 <= byte < 0x7F or byte == 0x09 for byte in raw)
 
 
-def finding(
-    severity: str, fault: Fault, line: int, variable: str = "", number_of: str = ""
-) -> Finding:
+def finding(severity: str, fault: Fault, line: int, variable: str = "") -> Finding:
     """The fault at its line, with its number of the error table."""
-    name = number_of or fault.name
-    code = name.lower().replace("_", "-")
-    return Finding(
-        severity, code, numbers()[name], line, variable, fault.message, fault.hint
-    )
+    code = fault.name.lower().replace("_", "-")
+    number = numbers()[fault.name]
+    return Finding(severity, code, number, line, variable, fault.message, fault.hint)
 
 
 @dataclass
@@ -233,4 +228,4 @@ def parse(text: bytes, *, unknown: str = ERROR, rows: Table | None = None) -> Pa
     return reader.finish()
 
 
-__all__ = ["IPv4Address", "Line", "finding", "parse", "readable", "split_lines"]
+__all__ = ["Line", "finding", "parse", "readable", "split_lines"]

@@ -35,7 +35,7 @@ SIZES = {
 WITH_RANGE = ("number", "vlan", "lun")
 WITH_CHOICES = ("enum", "bool", "vlan", "algorithms")
 ALGORITHM_BASE = 5
-"""CHAP_A number of the first of `choices`: MD5 is 5, SHA1 6, SHA256 7 (IANA, PPP authentication)."""
+"""CHAP_A number of the first of `choices`: MD5 is 5 (IANA, PPP authentication algorithms)."""
 
 _KEYS = {
     "name": Key(
@@ -103,6 +103,11 @@ class Variable:
     def size(self) -> int:
         """Bytes in the data segment."""
         return SIZES[self.type]
+
+    @property
+    def room(self) -> int:
+        """Bytes in the data segment with the word for a secret's length."""
+        return self.size + (2 if self.secret else 0)
 
     @property
     def default_words(self) -> tuple[int, ...]:

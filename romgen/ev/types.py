@@ -1,4 +1,4 @@
-"""The forms of values: one function a type of `ev.toml`, each the twin of `ev_take_<type>` in the ROM.
+"""The forms of values: one function a type of `ev.toml`, the twin of the ROM's `ev_take_<type>`.
 
 `take(row, text)` gives (value, Fault or None): with a value the fault is only worth a warning,
 and without one (None) it is an error. `text` has no blanks at its ends and is printable ASCII.
