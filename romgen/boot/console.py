@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 ESCAPE = re.compile(r"\x1b(?:\[(?P<args>[0-9;?]*)(?P<final>[@-~])|[()][A-Za-z0-9]|[@-Z\\-_a-z])")
 ESCAPE_START = re.compile(r"\x1b(?:\[[0-9;?]*|[()])?\Z")
 CONTROL = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
+HEX = re.compile(r"[0-9A-Fa-f]{1,2}")
 ROM_MESSAGE = re.compile(r"\bRG-(?P<number>\d{4})\b[ :]*(?P<text>.*)")
 
 
@@ -119,7 +120,7 @@ class GuestReport:
 
 
 def guest_report(lines: list[Line]) -> GuestReport:
-    """Read the `@` lines."""
+    """Read the `@` lines; one that was damaged on its way is left out, so the counts disagree."""
     report = GuestReport()
     for line in lines:
         words = line.text.strip().split()
@@ -130,9 +131,9 @@ def guest_report(lines: list[Line]) -> GuestReport:
                 report.failed[name] = " ".join(values)
             case ["@fact", name, *values]:
                 report.facts.setdefault(name, []).append(" ".join(values))
-            case ["@disk", drive, *values]:
+            case ["@disk", drive, *values] if HEX.fullmatch(drive):
                 pairs = (value.partition("=") for value in values)
                 report.disks[int(drive, 16)] = {key: value for key, _, value in pairs}
-            case ["@done", ok, failed]:
+            case ["@done", ok, failed] if ok.isdecimal() and failed.isdecimal():
                 report.done = (int(ok), int(failed))
     return report

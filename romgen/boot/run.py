@@ -18,7 +18,7 @@ from romgen.boot.pcap import Frame, read_frames
 from romgen.boot.phases import LOG_HARD_DISK, LOG_JUMP, Wire, log_milestones, phases, zero_of
 from romgen.boot.qemu import TICK, Machine, Nic, Run, Stop, run
 from romgen.boot.report import BootReport, first_cause
-from romgen.boot.tgt import Lun, Tgtd
+from romgen.boot.tgt import LISTEN, Lun, Tgtd
 from romgen.catalog import Nic as CatalogNic
 from romgen.catalog import load_nics
 from romgen.errors import RomgenError
@@ -52,7 +52,7 @@ class BootRequest:
     accel: str = "tcg"
     pcap: Path | None = None
     serial: Path | None = None
-    gdb: str | None = None
+    gdb_port: int | None = None
 
 
 def qemu_device(project: Project, nic: str) -> str:
@@ -85,7 +85,7 @@ def boot(
             nic=Nic(device, request.rom),
             ev=text,
             accel=request.accel,
-            gdb=request.gdb,
+            gdb=None if request.gdb_port is None else f"tcp:{LISTEN}:{request.gdb_port}",
             pcap=capture,
         )
         quiet = QUIET if check is None and pattern is None else None

@@ -11,12 +11,15 @@ from types import FrameType
 
 from romgen.boot.images import rom_for_layout
 from romgen.boot.run import DATA_LUN, DEFAULT_LAYOUT, DEFAULT_TIMEOUT, BootRequest, boot
+from romgen.boot.tgt import LISTEN, free_port
 from romgen.build import read_ev
 from romgen.commands import Subparsers
 from romgen.errors import EXIT_BOOT, EXIT_OK, RomgenError
 from romgen.project import Project
 
-GDB = "tcp:127.0.0.1:1234"
+GDB_PORT = 1234
+GDB_TIMEOUT = 86400.0
+"""Seconds for everything where a debugger holds the machine."""
 
 
 def add_parser(sub: Subparsers) -> None:
@@ -34,12 +37,19 @@ def add_parser(sub: Subparsers) -> None:
     parser.add_argument("--lun", type=int, default=DATA_LUN, metavar="N", help="default: 1")
     parser.add_argument("--ev", type=Path, metavar="FILE", help="EV text; what it lacks is added")
     parser.add_argument("--expect", metavar="REGEX", help="text on the console that means success")
-    parser.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT, metavar="S")
+    parser.add_argument("--timeout", type=float, metavar="S", help=f"{DEFAULT_TIMEOUT:g} seconds")
     parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg")
     parser.add_argument("--pcap", type=Path, metavar="FILE", help="keep the network capture")
     parser.add_argument("--serial", type=Path, metavar="FILE", help="keep the raw serial output")
     parser.add_argument("--json", action="store_true", help="the result as JSON, nothing else")
-    parser.add_argument("--gdb", action="store_true", help=f"halt at reset, gdb server on {GDB}")
+    parser.add_argument(
+        "--gdb",
+        type=int,
+        nargs="?",
+        const=GDB_PORT,
+        metavar="PORT",
+        help=f"halt at reset and wait for gdb on 127.0.0.1:PORT ({GDB_PORT}; 0: a free one)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -49,8 +59,11 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 def _request(project: Project, args: argparse.Namespace) -> BootRequest:
-    if args.timeout <= 0:
-        raise RomgenError("boot-timeout", "--timeout", f"{args.timeout:g} is no time to wait")
+    timeout = args.timeout
+    if timeout is None:
+        timeout = DEFAULT_TIMEOUT if args.gdb is None else GDB_TIMEOUT
+    if timeout <= 0:
+        raise RomgenError("boot-timeout", "--timeout", f"{timeout:g} is no time to wait")
     if not 1 <= args.lun <= 16383:
         raise RomgenError("boot-lun", "--lun", f"{args.lun} cannot be exported", "give 1 to 16383")
     if args.rom is not None:
@@ -68,11 +81,11 @@ def _request(project: Project, args: argparse.Namespace) -> BootRequest:
         lun=args.lun,
         ev_text=text,
         expect=args.expect,
-        timeout=args.timeout,
+        timeout=timeout,
         accel=args.accel,
         pcap=args.pcap,
         serial=args.serial,
-        gdb=GDB if args.gdb else None,
+        gdb_port=args.gdb if args.gdb != 0 else free_port(),
     )
 
 
@@ -82,8 +95,8 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(number, _on_signal)
     project = Project()
     request = _request(project, args)
-    if args.gdb:
-        print(f"halted; in gdb: target remote {GDB.removeprefix('tcp:')}", file=sys.stderr)
+    if request.gdb_port is not None:
+        print(f"halted; in gdb: target remote {LISTEN}:{request.gdb_port}", file=sys.stderr)
 
     def show(text: str) -> None:
         if not args.json:

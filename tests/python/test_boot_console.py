@@ -1,0 +1,68 @@
+"""romgen.boot.console: escapes, lines with their times, the guest's report, the ROM's messages."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from romgen.boot.console import Console, Line, guest_report, rom_messages
+
+
+def fed(*parts: bytes) -> Console:
+    console = Console()
+    for number, part in enumerate(parts):
+        console.feed(part, float(number))
+    return console
+
+
+def test_escapes_go_and_line_ends_are_plain() -> None:
+    assert fed(b"\x1bc\x1b[?7l\x1b[2J\x1b[0mSeaBIOS\r\nBooting\r\n").text == "SeaBIOS\nBooting\n"
+
+
+def test_an_escape_may_be_cut_anywhere() -> None:
+    raw = b"one\x1b[0;1mtwo\x1b[3;1Hthree\r\n"
+    whole = fed(raw).text
+    assert whole == "onetwo\nthree\n"
+    for cut in range(len(raw)):
+        assert fed(raw[:cut], raw[cut:]).text == whole
+
+
+def test_a_line_has_the_time_of_its_end() -> None:
+    console = fed(b"on", b"e\r\ntw", b"o")
+    console.finish(9.0)
+    assert console.lines == [Line(1.0, "one"), Line(9.0, "two")]
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_become_printable_text(raw: bytes) -> None:
+    assert all(char in "\n\t" or char.isprintable() for char in fed(raw).text)
+
+
+def test_numbered_messages_of_the_rom() -> None:
+    lines = [Line(1, "romgen 0.1"), Line(2, "RG-3012 target does not answer (10.0.2.2): TargetIP")]
+    (message,) = rom_messages(lines)
+    assert (message.at, message.number) == (2, 3012)
+    assert message.text == "target does not answer (10.0.2.2): TargetIP"
+
+
+def test_no_message_where_the_number_is_not_one() -> None:
+    assert rom_messages([Line(0, "XRG-3012 RG-12 RG-12345")]) == []
+
+
+def test_report_of_a_guest() -> None:
+    text = "@fact vector 13 F000:E3FE\n@ok a\n@fail b ax=01\n@disk 80 id=12 sum=34\n@done 1 1"
+    report = guest_report([Line(0, line) for line in text.splitlines()])
+    assert report.facts == {"vector": ["13 F000:E3FE"]}
+    assert (report.ok, report.failed) == (["a"], {"b": "ax=01"})
+    assert report.disks == {0x80: {"id": "12", "sum": "34"}}
+    assert report.complete
+
+
+def test_a_report_that_lost_a_line_is_not_complete() -> None:
+    assert not guest_report([Line(0, "@ok a"), Line(0, "@done 2 0")]).complete
+    assert not guest_report([Line(0, "@ok a")]).complete
+
+
+def test_a_damaged_report_line_is_no_crash() -> None:
+    report = guest_report([Line(0, "@done x y"), Line(0, "@disk zz id=1"), Line(0, "@fail")])
+    assert report.done is None and report.disks == {} and report.failed == {}
