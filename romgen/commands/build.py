@@ -12,6 +12,7 @@ from romgen.build import Built, build, read_ev
 from romgen.catalog import load_nics
 from romgen.commands import Subparsers
 from romgen.errors import RomgenError, shown
+from romgen.ev import parse
 from romgen.layout import load_layout, names
 from romgen.project import Project
 
@@ -43,6 +44,27 @@ def chosen(project: Project, wanted: list[str]) -> list[str]:
     return [layout.name for layout in layouts if layout.default]
 
 
+def checked_ev(path: Path) -> tuple[bytes, str]:
+    """The EV text of `path` and its warnings. Error: the ROM could not boot with it."""
+    text = read_ev(path)
+    found = parse(text)
+    lines = []
+    for finding in found.by_line():
+        where = f"{shown(path)}:{finding.line}" if finding.line else shown(path)
+        hint = f", {finding.hint}" if finding.hint else ""
+        lines.append(
+            f"{where}: {finding.severity}: RG-{finding.number}: {finding.message}{hint}\n"
+        )
+    if found.errors:
+        raise RomgenError(
+            "ev-invalid",
+            shown(path),
+            "the ROM would not boot with these variables",
+            detail="".join(lines),
+        )
+    return text, "".join(lines)
+
+
 def _summary(built: Built) -> dict[str, Any]:
     """What JSON says of one image."""
     return {
@@ -69,7 +91,8 @@ def _line(built: Built) -> str:
 def run(args: argparse.Namespace) -> int:
     """Build each layout in turn."""
     project = Project(build=args.build_dir.resolve()) if args.build_dir else Project()
-    text = read_ev(args.ev) if args.ev else b""
+    text, warnings = checked_ev(args.ev) if args.ev else (b"", "")
+    sys.stderr.write(warnings)
     results = []
     layouts = chosen(project, args.layouts)
     if not layouts:

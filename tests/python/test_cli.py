@@ -14,6 +14,14 @@ from romgen.commands import build as build_command
 from romgen.errors import RomgenError
 from romgen.project import ROOT, Project
 
+EV_TEXT = """InitiatorName=iqn.2024-01.example:client
+InitiatorIP=10.0.2.15
+InitiatorNetmask=255.255.255.0
+TargetName=iqn.2024-01.example:disk
+TargetIP=10.0.2.2
+LUN=1
+"""
+
 
 @pytest.fixture
 def in_tiny(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
@@ -55,12 +63,23 @@ def test_build(in_tiny: Project, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_build_json(in_tiny: Project, capsys: pytest.CaptureFixture[str]) -> None:
     ev = in_tiny.root / "ev.txt"
-    ev.write_bytes(b"#" * 300)
+    ev.write_text(EV_TEXT + "#" * 300 + "\n")
     assert cli.main(["build", "iscsi-e1000", "--ev", str(ev), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     (image,) = result["images"]
     assert image["layout"] == "iscsi-e1000"
     assert image["image"]["size"] == Path(image["rom"]).stat().st_size == 1024
+
+
+def test_ev_file_is_checked(in_tiny: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    ev = in_tiny.root / "ev.txt"
+    ev.write_text(EV_TEXT.replace("TargetIP", "TargetIp"))
+    assert cli.main(["build", "--ev", "ev.txt"]) == 2
+    assert "ev.txt:5: error: RG-2" in capsys.readouterr().err
+    assert not in_tiny.build.exists()
+    ev.write_text(EV_TEXT.replace("10.0.2.2", "10.0.2.02"))
+    assert cli.main(["build", "--ev", "ev.txt"]) == 0
+    assert "ev.txt:5: warning: RG-2" in capsys.readouterr().err
 
 
 def test_build_elsewhere(in_tiny: Project, tmp_path: Path) -> None:
