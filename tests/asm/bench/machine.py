@@ -42,6 +42,7 @@ UNDI_DATA_SEGMENT = 0x9200
 CALLER_STACK = 0x6000  # linear base of the BIOS stack, one page below to three above
 SENTINEL = (0xF000, 0xFFF0)  # where a call returns to
 PAGE = 0x1000
+HEAP, HEAP_END = 0x20000, 0x60000  # where buffers are
 FLAG_CF, FLAG_ZF, FLAG_IF, FLAG_DF = 0x0001, 0x0040, 0x0200, 0x0400
 
 _REG = {
@@ -121,13 +122,14 @@ class Machine:
         self.rom, self.undi, self.contracts = rom, undi, contracts
         self.coverage = coverage
         self.uc = Uc(UC_ARCH_X86, UC_MODE_16)
+        self.uc.ctl_set_cpu_model(x86.UC_CPU_X86_HASWELL)  # has the crc32 instruction
         self.ports = Ports()
         self.console = ""
         self.interrupts: dict[int, Callable[[Machine], None]] = {0x10: Machine._int10}
         self._allowed: list[tuple[int, int, str]] = []
         self._patched: dict[int, Callable[[Machine], None]] = {}
         self._mapped: set[int] = set()
-        self._heap = 0x20000
+        self._heap = HEAP
         self._failure: str | None = None
         self._exception: BaseException | None = None
         self._stack_low = 0
@@ -193,6 +195,8 @@ class Machine:
         pages = (size + PAGE - 1) // PAGE
         base = self._heap
         self._heap += (pages + 1) * PAGE
+        if self._heap > HEAP_END:
+            raise BenchError("no room for another buffer: release_buffers() gives it back")
         self.map(base, pages * PAGE)
         linear = base + pages * PAGE - size
         self.write(linear, content)
@@ -230,6 +234,15 @@ class Machine:
 
     def string_of(self, name: str) -> str:
         return self.bytes_of(name, 512).split(b"\0")[0].decode("latin-1")
+
+    def release_buffers(self) -> None:
+        """Takes back all buffers: for tests that make many of them on one machine."""
+        for page in range(HEAP, self._heap, PAGE):
+            if page in self._mapped:
+                self.uc.mem_unmap(page, PAGE)
+                self._mapped.remove(page)
+        self._allowed = [entry for entry in self._allowed if not HEAP <= entry[0] < HEAP_END]
+        self._heap = HEAP
 
     @staticmethod
     def far(linear: int) -> tuple[int, int]:
