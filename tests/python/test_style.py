@@ -12,6 +12,7 @@ import pytest
 
 from romgen.project import ROOT
 
+
 def run(*command: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", *command],
@@ -51,7 +52,8 @@ def test_folder_qemu_is_no_package() -> None:
 
 def test_nothing_of_a_machine_is_committed() -> None:
     # The pattern is put together so that this file does not match itself.
-    machine = re.compile("|".join(["/wor" + "k/", "/opt/d" + "ev", "/root/\\.", "/ho" + "me/[a-z]"]))
+    places = ("/wor" + "k/", "/opt/d" + "ev", "/root/\\.", "/ho" + "me/[a-z]")
+    machine = re.compile("|".join(places))
     found = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in tracked()
