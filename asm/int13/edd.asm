@@ -58,14 +58,13 @@ int13_41_check:
         ret
 
 ;---------------------------------------------------------------------------
-; int13_packet - read the caller's packet and check its place on the disk
+; int13_fetch_packet - copy the caller's packet
 ; in:       SS:BP = INT13_FRAME: SI; int13_ds
-; out:      EDX:EAX = first sector, ECX = count (0: a success without work);
-;           CF = 1: the packet is too short, or leaves the disk
-; clobbers: EAX, ECX, EDX, ESI, EDI, ES, FS, flags
+; out:      int13_dap, EDX:EAX = its LBA; CF = 1: it is too short, of int13_dap only the size is there
+; clobbers: EAX, ECX, EDX, SI, DI, ES, FS, flags
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
-int13_packet:
+int13_fetch_packet:
         mov     fs, [int13_ds]
         mov     si, [bp + INT13_FRAME.si]
         movzx   cx, byte [fs:si + dap.size]
@@ -80,15 +79,30 @@ int13_packet:
         pop     es
         mov     di, int13_dap
         fs rep movsb                    ; bytes: the packet may lie across the end of its segment
-        mov     al, [int13_edd_shift]
-        mov     [int13_shift], al
+        mov     eax, [int13_dap + dap.lba]
+        mov     edx, [int13_dap + dap.lba + 4]
+        clc
+.done:
+        ret
+
+;---------------------------------------------------------------------------
+; int13_packet - the caller's packet, its place on the disk checked
+; in:       SS:BP = INT13_FRAME: SI; int13_ds
+; out:      EDX:EAX = first sector, ECX = count (0: a success without work);
+;           CF = 1: the packet is too short, or leaves the disk
+; clobbers: EAX, ECX, EDX, ESI, EDI, ES, FS, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+int13_packet:
+        call    int13_fetch_packet
+        jc      .done
+        mov     cl, [int13_edd_shift]
+        mov     [int13_shift], cl
         movzx   ecx, word [int13_dap + dap.count]
         call    int13_count_is_long
         jne     .count_known
         mov     ecx, [int13_dap + dap.long_count]
 .count_known:
-        mov     eax, [int13_dap + dap.lba]
-        mov     edx, [int13_dap + dap.lba + 4]
         test    ecx, ecx
         jnz     int13_in_range
 .done:
@@ -194,9 +208,9 @@ int13_44_verify_extended:
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 int13_47_seek_extended:
-        call    int13_packet
+        call    int13_fetch_packet
         jc      .bad
-        xor     ecx, ecx                ; a seek goes to the first sector, whatever the count
+        xor     ecx, ecx                ; one sector, whatever the count
         inc     cx
         call    int13_in_range
         jc      .bad

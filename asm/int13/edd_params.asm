@@ -133,6 +133,8 @@ int13_build_params:
         stosw
         loop    .lun
 .checksum:
+        cmp     bl, edd_params.key
+        jbe     .done                   ; no room for path information
         mov     si, int13_params + edd_params.key
         lea     cx, [bx - edd_params.key - 1]
         xor     dx, dx
@@ -141,4 +143,5 @@ int13_build_params:
         sub     dl, al
         loop    .sum
         mov     [si], dl                ; the last byte: all sum up to 0
+.done:
         ret

@@ -6,6 +6,8 @@ global int13_install:function
 global int13_remove:function
 global int13_fdpt:data
 extern stub_int13
+extern stub_set
+extern int13_entry
 extern error_detail
 extern int13_chain
 extern int13_old
@@ -44,7 +46,7 @@ int13_base:     resw 1                  ; 40:13 as we left it; 0 = nothing taken
 INITCODE int13
 ;---------------------------------------------------------------------------
 ; int13_install - the open disk becomes a hard disk of the BIOS
-; in:       disk_blocks, disk_block_size; ev_force_boot, ev_boot_mode, ev_sector_size; the stub set
+; in:       disk_blocks, disk_block_size; ev_force_boot, ev_boot_mode, ev_sector_size
 ; out:      CF = 1, AX = error: nothing is hooked and no memory taken
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, FS, flags
 ; needs:    DS = SS = DGROUP; the session open; on stack_top
@@ -81,8 +83,11 @@ int13_install:
         mov     eax, [es:VECTOR_INT13]
         mov     [int13_old], eax
         mov     word [int13_chain], OPCODE_JMP_FAR << 8 | OPCODE_POP_DS
+        mov     bx, stub_int13
+        mov     ax, int13_entry
+        call    stub_set
+        xchg    ax, bx
         mov     di, VECTOR_INT13
-        mov     ax, stub_int13
         call    int13_set_vector
         call    int13_set_tables
         popf

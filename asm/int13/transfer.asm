@@ -106,6 +106,7 @@ int13_transfer:
         jnz     .part
         mov     eax, [int13_left]
         shr     eax, cl
+        test    eax, eax                ; a shift by 0 leaves the flags alone
         jz      .part
         mov     [disk_count], eax       ; whole blocks: straight from or into the caller's memory
         shl     eax, cl
