@@ -62,21 +62,20 @@ crc32c_add:
         cmp     byte [crc32c_sse], 0
         je      .table
         push    cx
-        shr     cx, 2
+        shr     cx, 1
         jz      .rest
         cpu     nehalem
-.word:
-        crc32   eax, dword [es:si]
-        add     si, 4
+.word:                                  ; words: QEMU refuses the form with an operand-size prefix
+        crc32   eax, word [es:si]
+        inc     si
+        inc     si
         loop    .word
 .rest:
         pop     cx
-        and     cx, 3
+        test    cl, 1
         jz      .done
-.byte:
         crc32   eax, byte [es:si]
         inc     si
-        loop    .byte
         cpu     386
 .done:
         ret
