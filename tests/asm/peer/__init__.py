@@ -1,0 +1,1 @@
+"""The other side of the wire, in Python, from the RFCs: shares only `romgen.formats` with the ROM."""
