@@ -19,7 +19,7 @@ global eth_frame:data
 extern undi_receive, undi_transmit, net_mac, net_tx_frame
 extern time_now
 extern ev_initiator_ip, ev_initiator_netmask, ev_initiator_route, ev_vlan
-extern arp_init, arp_input, ip_input, tcp_init, tcp_output, tcp_timers
+extern arp_init, arp_input, ip_input, tcp_acknowledge, tcp_init, tcp_output, tcp_timers
 
 NET_DRAIN       equ 2 * RX_FRAMES       ; frames in one call of net_poll at most
 ACK_EVERY       equ 2                   ; segments (RFC 1122, 4.2.3.2)
@@ -77,15 +77,14 @@ net_poll:
         jc      .drained
         call    eth_input
         mov     al, ACK_EVERY
-        call    tcp_output              ; only now: the frame is gone with the next call of the UNDI
+        call    tcp_acknowledge         ; only now: the frame is gone with the next call of the UNDI
         pop     cx
         loop    .frame
         push    cx
 .drained:
         pop     cx
         call    tcp_timers
-        mov     al, 1                   ; nothing more to wait for: acknowledge what came
-        jmp     tcp_output
+        jmp     tcp_output              ; data only here: each segment may bring an ACK into the ring
 
 ;---------------------------------------------------------------------------
 ; eth_input - one received frame

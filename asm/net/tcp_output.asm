@@ -3,6 +3,7 @@
 %include "net.inc"
 
 global tcp_output:function
+global tcp_acknowledge:function
 global tcp_send:function
 global tcp_send_flags:function
 global tcp_send_syn:function
@@ -25,19 +26,15 @@ TCP_OFFSET      equ (tcp_size / 4) << 4         ; data offset of a header withou
 TCP_OFFSET_SYN  equ (tcp_size / 4 + 1) << 4     ; ... with the MSS
 TCP_OPTION_MSS  equ HTONS((TCPOPT_MSS << 8) | 4)
 
-BSS tcp_output
-tcp_ack_limit:  resb 1          ; so many received segments need an ACK
-
 CODE tcp_output
 ;---------------------------------------------------------------------------
-; tcp_output - send what may be sent, and an ACK where one is due
-; in:       AL = so many received segments make an ACK due
+; tcp_output - send what may be sent, and an ACK for whatever is not acknowledged
+; in:       nothing
 ; out:      nothing
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
-; needs:    DS = SS = DGROUP; calls the UNDI
+; needs:    DS = SS = DGROUP; calls the UNDI; the adapter drained, for each segment may bring an ACK
 ;---------------------------------------------------------------------------
 tcp_output:
-        mov     [tcp_ack_limit], al
         test    byte [tcp_state], TCP_ESTABLISHED
         jz      .out
         cmp     byte [tcp_resend], 0
@@ -84,15 +81,8 @@ tcp_output:
         push    cx
 .enough:
         pop     cx
-        cmp     byte [tcp_ack_now], 0
-        jne     .ack
-        mov     al, [tcp_ack_count]
-        cmp     al, [tcp_ack_limit]
-        jb      .timer
-.ack:
-        mov     bl, TCP_ACK
-        call    tcp_send_flags
-.timer:
+        mov     al, 1                   ; nothing more to wait for: acknowledge what came
+        call    tcp_acknowledge
         cmp     byte [tcp_timer], TIMER_OFF
         jne     .out
         mov     eax, [tcp_snd_nxt]
@@ -106,6 +96,26 @@ tcp_output:
         ret
 .lost:
         pop     cx
+        ret
+
+;---------------------------------------------------------------------------
+; tcp_acknowledge - send an ACK where one is due
+; in:       AL = so many received segments make it due
+; out:      nothing
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP; calls the UNDI
+;---------------------------------------------------------------------------
+tcp_acknowledge:
+        test    byte [tcp_state], TCP_ESTABLISHED
+        jz      .out
+        cmp     byte [tcp_ack_now], 0
+        jne     .ack
+        cmp     [tcp_ack_count], al
+        jb      .out
+.ack:
+        mov     bl, TCP_ACK
+        jmp     tcp_send_flags
+.out:
         ret
 
 ;---------------------------------------------------------------------------
