@@ -61,21 +61,11 @@ crc32c_add:
         jcxz    .done
         cmp     byte [crc32c_sse], 0
         je      .table
-        push    cx
-        shr     cx, 1
-        jz      .rest
         cpu     nehalem
-.word:                                  ; words: QEMU refuses the form with an operand-size prefix
-        crc32   eax, word [es:si]
+.byte:                                  ; bytes: in 16-bit code QEMU takes the word form for dwords
+        crc32   eax, byte [es:si]       ; and refuses the dword form
         inc     si
-        inc     si
-        loop    .word
-.rest:
-        pop     cx
-        test    cl, 1
-        jz      .done
-        crc32   eax, byte [es:si]
-        inc     si
+        loop    .byte
         cpu     386
 .done:
         ret
