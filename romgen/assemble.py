@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,39 +69,60 @@ def object_path(root: Path, folder: Path, source: Path) -> Path:
     return folder / inside.with_suffix(".o")
 
 
-def assemble(root: Path, units: Sequence[Unit], includes: Sequence[Path]) -> str:
-    """Assemble all units; returns nasm's warnings.
+class Assembly:
+    """Sources under way; more may be added while others are finished.
 
-    Error: any of them fails; the message holds what nasm said about every one.
+    root: where nasm runs; includes: folders that it searches
     """
-    flags = ["-f", "elf32", "-g", "-F", "dwarf"]
-    for folder in includes:
-        flags += ["-I", os.path.relpath(folder, root) + "/"]
-    for parent in {unit.object.parent for unit in units}:
-        parent.mkdir(parents=True, exist_ok=True)
 
-    def one(unit: Unit) -> tuple[int, str]:
-        source = os.path.relpath(unit.source, root)
-        output = os.path.relpath(unit.object, root)
-        status, text = run_tool(["nasm", *flags, "-o", output, source], root, "nasm")
+    def __init__(self, root: Path, includes: Sequence[Path]) -> None:
+        self.root = root
+        self._flags = ["-f", "elf32", "-g", "-F", "dwarf"]
+        for folder in includes:
+            self._flags += ["-I", os.path.relpath(folder, root) + "/"]
+        self._jobs: list[tuple[Unit, Future[tuple[int, str]]]] = []
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
+
+    def __enter__(self) -> Assembly:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def start(self, units: Sequence[Unit]) -> None:
+        """Have the units assembled, in this order, as processors are free."""
+        for parent in {unit.object.parent for unit in units}:
+            parent.mkdir(parents=True, exist_ok=True)
+        self._jobs += [(unit, self._pool.submit(self._one, unit)) for unit in units]
+
+    def _one(self, unit: Unit) -> tuple[int, str]:
+        source = os.path.relpath(unit.source, self.root)
+        output = os.path.relpath(unit.object, self.root)
+        status, text = run_tool(
+            ["nasm", *self._flags, "-o", output, source], self.root, "nasm"
+        )
         if status == 0:
-            forget_directory(unit.object, unit.source, root)
+            forget_directory(unit.object, unit.source, self.root)
         return status, text
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        results = list(pool.map(one, units))
-    messages = "".join(text for _, text in results)
-    failed = [
-        os.path.relpath(unit.source, root)
-        for unit, (status, _) in zip(units, results, strict=True)
-        if status
-    ]
-    if failed:
-        raise RomgenError(
-            "assemble",
-            "",
-            f"nasm failed on {', '.join(failed)}",
-            status=EXIT_FINDINGS,
-            detail=messages,
-        )
-    return messages
+    def good(self, units: Sequence[Unit]) -> bool:
+        """Wait for these units; True where all were assembled."""
+        return not any(job.result()[0] for unit, job in self._jobs if unit in units)
+
+    def finish(self) -> str:
+        """Wait for all; returns nasm's warnings.
+
+        Error: any of them fails; the message holds what nasm said about every one.
+        """
+        results = [(unit, *job.result()) for unit, job in self._jobs]
+        messages = "".join(text for _, _, text in results)
+        failed = sorted(os.path.relpath(unit.source, self.root) for unit, bad, _ in results if bad)
+        if failed:
+            raise RomgenError(
+                "assemble",
+                "",
+                f"nasm failed on {', '.join(failed)}",
+                status=EXIT_FINDINGS,
+                detail=messages,
+            )
+        return messages

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from romgen.assemble import Unit, assemble, object_path
+from romgen.assemble import Assembly, Unit, object_path
 from romgen.compose import compose, ev_block_bytes, verify
 from romgen.errors import EXIT_FINDINGS, RomgenError, shown
 from romgen.generate import generate, load_inputs
@@ -119,11 +119,18 @@ def build(project: Project, name: str, ev_text: bytes = b"") -> Built:
             project.root / "undi" / "include",
             project.generated(layout.name),
         ]
-        messages = assemble(project.root, list(units.values()), includes)
-        undi = link_undi(project, layout, [units[path].object for path in sources.undi])
+        undi_units = [units[path] for path in sources.undi]
+        rom_units = [units[path] for path in (*sources.rom, *generated)]
+        with Assembly(project.root, includes) as assembly:
+            assembly.start(undi_units)
+            assembly.start(rom_units)
+            # The UNDI is linked while the ROM's sources are assembled.
+            undi_assembled = assembly.good(undi_units)
+            if undi_assembled:
+                undi = link_undi(project, layout, [unit.object for unit in undi_units])
+            messages = assembly.finish()
         write_atomic(work / EV_FILE, ev_block_bytes(ev_text, layout.ev_capacity))
-        parts = [units[path].object for path in (*sources.rom, *generated)]
-        rom = link_rom(project, layout, parts, undi.program)
+        rom = link_rom(project, layout, [unit.object for unit in rom_units], undi.program)
         names = {
             str(unit.object.relative_to(work)): shown(source, project.root)
             for source, unit in units.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,6 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from romgen.errors import RomgenError
-
-_TABLE_SECTION = re.compile(r"\.tbl\.([A-Za-z0-9_]+)\..+")
-_TABLE_SYMBOL = re.compile(r"tbl_([A-Za-z0-9_]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +108,3 @@ def _symbols(elf: ELFFile, sections: list[str]) -> Iterable[Symbol]:
                 is_global,
                 "" if is_global else file,
             )
-
-
-def tables_in(objects: Iterable[Path]) -> list[str]:
-    """The tables that objects add to (`.tbl.<name>.<order>`) or ask for (`tbl_<name>`).
-
-    A table that is asked for and has no entry is an empty one.
-    """
-    made: set[str] = set()
-    asked: set[str] = set()
-    for path in objects:
-        with path.open("rb") as stream:
-            elf = ELFFile(stream)
-            for section in elf.iter_sections():
-                if match := _TABLE_SECTION.fullmatch(section.name):
-                    made.add(match[1])
-                elif isinstance(section, SymbolTableSection):
-                    asked.update(_asked(section))
-    ends = {name.removesuffix("_end") for name in asked if name.endswith("_end")}
-    return sorted(made | ends | {name for name in asked if not name.endswith("_end")})
-
-
-def _asked(table: SymbolTableSection) -> Iterable[str]:
-    """Tables whose bounds are undefined symbols of the object."""
-    # Globals follow the locals (System V ABI, symbol table): sh_info is the first one's index.
-    for index in range(int(table["sh_info"]), table.num_symbols()):
-        symbol = table.get_symbol(index)
-        if symbol["st_shndx"] == "SHN_UNDEF" and (match := _TABLE_SYMBOL.fullmatch(symbol.name)):
-            yield match[1]

@@ -1,4 +1,6 @@
-"""Takes out of ELF files what nasm puts there and nobody wants.
+"""ELF files as bytes: quick looks at objects, and taking out what nasm puts there and nobody wants.
+
+An object is read some 60 times in each build; pyelftools would take longer than nasm.
 
 Sources: ELF-32 (section headers, symbol table), DWARF 2, 7.5.1 (unit header).
 """
@@ -6,6 +8,7 @@ Sources: ELF-32 (section headers, symbol table), DWARF 2, 7.5.1 (unit header).
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +20,10 @@ _RELOCATION = struct.Struct("<2I")
 _UNIT_LENGTH = struct.Struct("<I")
 _SYMBOL = struct.Struct("<3I2BH")
 _SHN_ABS = 0xFFF1
+_TABLE_SECTION = re.compile(r"\.tbl\.([A-Za-z0-9_]+)\..+")
 
 
-def _sections(data: bytes | bytearray) -> Iterator[tuple[str, int, int, int]]:
+def raw_sections(data: bytes | bytearray) -> Iterator[tuple[str, int, int, int]]:
     """Name, offset of the header, offset and size of each section of an ELF-32 file."""
     (table,) = struct.unpack_from("<I", data, 0x20)
     entry, count, names_index = struct.unpack_from("<3H", data, 0x2E)
@@ -29,6 +33,29 @@ def _sections(data: bytes | bytearray) -> Iterator[tuple[str, int, int, int]]:
         name, _, _, _, offset, size, *_ = _SECTION_HEADER.unpack_from(data, header)
         end = data.index(0, names_at + name)
         yield data[names_at + name : end].decode(), header, offset, size
+
+
+def table_names(path: Path) -> set[str]:
+    """The tables that an object adds to (`.tbl.<name>.<order>`) or asks for (`tbl_<name>`).
+
+    A table that is asked for and has no entry anywhere is an empty one.
+    """
+    data = path.read_bytes()
+    sections = {name: (header, at, size) for name, header, at, size in raw_sections(data)}
+    found = {match[1] for name in sections if (match := _TABLE_SECTION.fullmatch(name))}
+    header, at, size = sections.get(".symtab", (0, 0, 0))
+    if size:
+        # Globals follow the locals: sh_info is the first one's index.
+        (first,) = struct.unpack_from("<I", data, header + _INFO_FIELD)
+        _, strings, _ = sections[".strtab"]
+        for name_at, _, _, _, _, index in _SYMBOL.iter_unpack(
+            data[at + first * _SYMBOL.size : at + size]
+        ):
+            start = strings + name_at
+            if index == 0 and data.startswith(b"tbl_", start):
+                name = data[start + 4 : data.index(0, start)].decode()
+                found.add(name.removesuffix("_end"))
+    return found
 
 
 def forget_directory(path: Path, source: Path, cwd: Path) -> bool:
@@ -41,7 +68,7 @@ def forget_directory(path: Path, source: Path, cwd: Path) -> bool:
     source: what was assembled, cwd: where nasm ran; either's folder may stand there (nasm 2 and 3)
     """
     data = bytearray(path.read_bytes())
-    sections = {name: (header, at, size) for name, header, at, size in _sections(data)}
+    sections = {name: (header, at, size) for name, header, at, size in raw_sections(data)}
     if ".debug_info" not in sections:
         return False
     header, at, size = sections[".debug_info"]
@@ -73,7 +100,7 @@ def drop_constants(path: Path) -> int:
     nasm emits every equate of an include into every object: thousands of times the same numbers.
     """
     data = bytearray(path.read_bytes())
-    sections = {name: (header, at, size) for name, header, at, size in _sections(data)}
+    sections = {name: (header, at, size) for name, header, at, size in raw_sections(data)}
     if ".symtab" not in sections:
         return 0
     header, at, size = sections[".symtab"]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from romgen.assemble import run_tool
-from romgen.elf import Program, read_program, tables_in
-from romgen.elf_tidy import drop_constants
+from romgen.elf import Program, read_program
+from romgen.elf_tidy import drop_constants, table_names
 from romgen.errors import EXIT_FINDINGS, RomgenError
 from romgen.generate import environment, render
 from romgen.layout import BLOCK
@@ -42,10 +42,11 @@ def _link(
 ) -> Linked:
     """Link `objects` by the script `<name>.ld.j2` into `<name>.elf`."""
     work = project.work(layout)
+    tables = sorted(set().union(*(table_names(path) for path in objects)))
     script = render(
         environment(project.templates),
         f"{name}.ld.j2",
-        {**context, "tables": tables_in(objects), "block": BLOCK},
+        {**context, "tables": tables, "block": BLOCK},
         project.root,
     )
     write_atomic(work / f"{name}.ld", script)
