@@ -21,6 +21,7 @@ from romgen.catalog import DETAIL_KINDS, ErrorEntry, Nic, load_errors, load_nics
 from romgen.errors import RomgenError, shown
 from romgen.ev.table import Table, load_table
 from romgen.layout import Layout, find_layout, load_layout
+from romgen.pair_codes import pack
 from romgen.project import Project, write_atomic
 
 
@@ -75,10 +76,10 @@ def describe(name: str, struct: Struct) -> Format:
     return Format(name, int(struct.sizeof()), fields)
 
 
-def nasm_string(text: str) -> str:
+def nasm_string(text: str | bytes) -> str:
     """`text` as a nasm string in back quotes; every byte that is not plain ASCII escaped."""
     out = []
-    for byte in text.encode():
+    for byte in text.encode() if isinstance(text, str) else text:
         char = chr(byte)
         if char in "`\\":
             out.append("\\" + char)
@@ -111,6 +112,7 @@ class Inputs:
             "layout": self.layout,
             "nics": self.nics,
             "errors": self.errors,
+            "packed": pack([t.encode() for e in self.errors for t in (e.text, e.check)]),
             "detail_kinds": DETAIL_KINDS,
             "formats": self.formats,
             "constants": self.constants,

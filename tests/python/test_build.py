@@ -15,6 +15,7 @@ from romgen.build import Built, build, find_sources, read_ev
 from romgen.elf import read_program
 from romgen.errors import RomgenError
 from romgen.formats.option_rom import ev_block, pcir, pnp, rom_header, undi_rom_id
+from romgen.pair_codes import pack
 from romgen.project import Project
 
 NAME = "iscsi-e1000"
@@ -134,10 +135,11 @@ def test_unused_code_is_left_out(tiny_project: Project) -> None:
 def test_error_table(tiny_project: Project) -> None:
     built = build(tiny_project, NAME)
     at = symbols(built)["error_table"]
-    expected = (
-        b"\xe9\x03\x00first in order\0the order\0"
-        b"\xc4\x0b\x01second `in` order\0the \\ order\0\0\0"
-    )
+    packed = pack([b"first in order", b"the order", b"second `in` order", b"the \\ order"])
+    one, two, three, four = packed.texts
+    expected = b"\xe9\x03\x00" + one + b"\0" + two + b"\0"
+    expected += b"\xc4\x0b\x01" + three + b"\0" + four + b"\0\0\0"
+    expected += b"".join(map(bytes, packed.pairs))
     assert built.rom.read_bytes()[at : at + len(expected)] == expected
 
 
