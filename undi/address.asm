@@ -1,10 +1,10 @@
 ; Opcodes about addresses and what is received: station address, filter, multicast.
 %include "driver.inc"
 
-global undi_set_mcast:function
-global undi_set_station:function
-global undi_set_filter:function
-global undi_get_mcast:function
+global api_set_mcast:function
+global api_set_station:function
+global api_set_filter:function
+global api_get_mcast:function
 global multicast_copy:function
 extern undi_state
 
@@ -42,24 +42,24 @@ multicast_copy:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_set_mcast - opcode UNDI_SET_MCAST_ADDRESS
+; api_set_mcast - opcode UNDI_SET_MCAST_ADDRESS
 ; in:       ES:DI = p_set_mcast
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
 ;---------------------------------------------------------------------------
-undi_set_mcast:
+api_set_mcast:
         lea     si, [di + p_set_mcast.mcast]
         call    multicast_copy
         jnc     filter_changed
         ret
 
 ;---------------------------------------------------------------------------
-; undi_set_filter - opcode UNDI_SET_PACKET_FILTER
+; api_set_filter - opcode UNDI_SET_PACKET_FILTER
 ; in:       ES:DI = p_set_filter
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
 ;---------------------------------------------------------------------------
-undi_set_filter:
+api_set_filter:
         movzx   ax, byte [es:di + p_set_filter.filter]
         mov     [nic_filter], ax
         ; fallthrough: tell the adapter
@@ -81,12 +81,12 @@ filter_changed:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_set_station - opcode UNDI_SET_STATION_ADDRESS, in use from the next UNDI_OPEN on
+; api_set_station - opcode UNDI_SET_STATION_ADDRESS, in use from the next UNDI_OPEN on
 ; in:       ES:DI = p_set_station
 ; out:      AX = status: UNDI_INVALID_STATE while open, UNDI_BAD_MAC
 ; clobbers: EAX, CX, flags
 ;---------------------------------------------------------------------------
-undi_set_station:
+api_set_station:
         mov     ax, UNDI_INVALID_STATE
         cmp     byte [undi_state], UNDI_OPENED
         jae     .done
@@ -104,12 +104,12 @@ undi_set_station:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_get_mcast - opcode UNDI_GET_MCAST_ADDRESS: the MAC of an IPv4 group (RFC 1112, 6.4)
+; api_get_mcast - opcode UNDI_GET_MCAST_ADDRESS: the MAC of an IPv4 group (RFC 1112, 6.4)
 ; in:       ES:DI = p_mcast_address
 ; out:      AX = status
 ; clobbers: EAX, flags
 ;---------------------------------------------------------------------------
-undi_get_mcast:
+api_get_mcast:
         mov     eax, [es:di + p_mcast_address.ip]
         and     ah, 0x7F                ; the low 23 bits
         mov     al, 0x5E

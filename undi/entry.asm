@@ -4,13 +4,13 @@
 
 global pxenv_entry:function
 global pxe_entry:function
-global undi_dispatch:function
-extern undi_state, flat_leave
-extern undi_start, undi_initialize, undi_reset_adapter, undi_shutdown
-extern undi_open, undi_close, undi_stop, undi_transmit, undi_isr
-extern undi_set_mcast, undi_set_station, undi_set_filter, undi_get_mcast
-extern undi_get_information, undi_get_statistics, undi_clear_statistics
-extern undi_get_nic_type, undi_get_iface_info
+global api_dispatch:function
+extern undi_state, mmio_leave
+extern api_start, api_initialize, api_reset_adapter, api_shutdown
+extern api_open, api_close, api_stop, api_transmit, api_isr
+extern api_set_mcast, api_set_station, api_set_filter, api_get_mcast
+extern api_get_information, api_get_statistics, api_clear_statistics
+extern api_get_nic_type, api_get_iface_info
 extern undi_code_size, undi_data_size
 
 ; what stands on the stack while an opcode is handled
@@ -92,11 +92,11 @@ pxe_entry:
         mov     ds, [cs:UNDI_HOME + undi_home.ds]
         mov     bx, [bp + entry_frame.opcode]
         les     di, [bp + entry_frame.block]
-        call    undi_dispatch
+        call    api_dispatch
         mov     bp, sp
         les     di, [bp + entry_frame.block]
         stosw                           ; the block's status word
-        call    flat_leave
+        call    mmio_leave
         neg     ax                      ; CF = there is a status
         mov     ax, PXE_EXIT_SUCCESS
         adc     ax, ax
@@ -110,14 +110,14 @@ pxe_entry:
         retf
 
 ;---------------------------------------------------------------------------
-; undi_dispatch - handle one opcode
+; api_dispatch - handle one opcode
 ; in:       BX = opcode; ES:DI = parameter block
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
 ; needs:    DS = the UNDI's data segment; interrupts off
 ;---------------------------------------------------------------------------
 ; A handler has what this routine has, and leaves AX as it does.
-undi_dispatch:
+api_dispatch:
         mov     ax, PXE_UNSUPPORTED
         cmp     bx, OP_STOP_UNDI
         ja      .base_code
@@ -135,22 +135,22 @@ undi_dispatch:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_nothing - an opcode that has nothing to do here
+; api_nothing - an opcode that has nothing to do here
 ; in:       nothing
 ; out:      AX = PXE_OK
 ; clobbers: none
 ;---------------------------------------------------------------------------
-undi_nothing:
+api_nothing:
         xor     ax, ax
         ret
 
 ;---------------------------------------------------------------------------
-; undi_unsupported - an opcode that this UNDI does not have
+; api_unsupported - an opcode that this UNDI does not have
 ; in:       nothing
 ; out:      AX = PXE_UNSUPPORTED
 ; clobbers: none
 ;---------------------------------------------------------------------------
-undi_unsupported:
+api_unsupported:
         mov     ax, PXE_UNSUPPORTED
         ret
 
@@ -163,28 +163,28 @@ OPCODE_ENTRY    equ 3
         db      %2
 %endmacro
 opcodes:
-        OPCODE  undi_start,            UNDI_UNLOADED
-        OPCODE  undi_nothing,          UNDI_STARTED ; STARTUP
-        OPCODE  undi_nothing,          UNDI_STARTED ; CLEANUP
-        OPCODE  undi_initialize,       UNDI_STARTED
-        OPCODE  undi_reset_adapter,    UNDI_STARTED
-        OPCODE  undi_shutdown,         UNDI_STARTED
-        OPCODE  undi_open,             UNDI_INITIALIZED
-        OPCODE  undi_close,            UNDI_STARTED
-        OPCODE  undi_transmit,         UNDI_INITIALIZED
-        OPCODE  undi_set_mcast,        UNDI_STARTED
-        OPCODE  undi_set_station,      UNDI_STARTED
-        OPCODE  undi_set_filter,       UNDI_STARTED
-        OPCODE  undi_get_information,  UNDI_STARTED
-        OPCODE  undi_get_statistics,   UNDI_STARTED
-        OPCODE  undi_clear_statistics, UNDI_STARTED
-        OPCODE  undi_unsupported,      UNDI_STARTED ; INITIATE_DIAGS
-        OPCODE  undi_unsupported,      UNDI_STARTED ; FORCE_INTERRUPT
-        OPCODE  undi_get_mcast,        UNDI_STARTED
-        OPCODE  undi_get_nic_type,     UNDI_STARTED
-        OPCODE  undi_get_iface_info,   UNDI_STARTED
-        OPCODE  undi_isr,              UNDI_STARTED
-        OPCODE  undi_stop,             UNDI_STARTED ; UNDI_GET_STATE has the same number
+        OPCODE  api_start,            UNDI_UNLOADED
+        OPCODE  api_nothing,          UNDI_STARTED ; STARTUP
+        OPCODE  api_nothing,          UNDI_STARTED ; CLEANUP
+        OPCODE  api_initialize,       UNDI_STARTED
+        OPCODE  api_reset_adapter,    UNDI_STARTED
+        OPCODE  api_shutdown,         UNDI_STARTED
+        OPCODE  api_open,             UNDI_INITIALIZED
+        OPCODE  api_close,            UNDI_STARTED
+        OPCODE  api_transmit,         UNDI_INITIALIZED
+        OPCODE  api_set_mcast,        UNDI_STARTED
+        OPCODE  api_set_station,      UNDI_STARTED
+        OPCODE  api_set_filter,       UNDI_STARTED
+        OPCODE  api_get_information,  UNDI_STARTED
+        OPCODE  api_get_statistics,   UNDI_STARTED
+        OPCODE  api_clear_statistics, UNDI_STARTED
+        OPCODE  api_unsupported,      UNDI_STARTED ; INITIATE_DIAGS
+        OPCODE  api_unsupported,      UNDI_STARTED ; FORCE_INTERRUPT
+        OPCODE  api_get_mcast,        UNDI_STARTED
+        OPCODE  api_get_nic_type,     UNDI_STARTED
+        OPCODE  api_get_iface_info,   UNDI_STARTED
+        OPCODE  api_isr,              UNDI_STARTED
+        OPCODE  api_stop,             UNDI_STARTED ; UNDI_GET_STATE has the same number
 OPCODES_END:
 %if (OPCODES_END - opcodes) / OPCODE_ENTRY - 1 != OP_STOP_UNDI
   %error the table of opcodes has a wrong length

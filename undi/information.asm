@@ -1,11 +1,11 @@
 ; Opcodes that tell what the UNDI and its adapter are, and what they counted.
 %include "driver.inc"
 
-global undi_get_information:function
-global undi_get_statistics:function
-global undi_clear_statistics:function
-global undi_get_nic_type:function
-global undi_get_iface_info:function
+global api_get_information:function
+global api_get_statistics:function
+global api_clear_statistics:function
+global api_get_nic_type:function
+global api_get_iface_info:function
 extern config_read
 
 HW_ETHERNET     equ 1           ; ARP's hardware type
@@ -25,16 +25,16 @@ IFACE_TYPE_DWORDS equ ($ - iface_type) / 4
 
 CODE undi_information
 ;---------------------------------------------------------------------------
-; undi_get_information - opcode UNDI_GET_INFORMATION
+; api_get_information - opcode UNDI_GET_INFORMATION
 ; in:       ES:DI = p_information
 ; out:      AX = status
 ; clobbers: EAX, BX, CX, SI, DI, flags
 ;---------------------------------------------------------------------------
-undi_get_information:
+api_get_information:
         inc     di
         inc     di
 %if p_information.base_io != 2
-  %error undi_get_information writes in the order of the fields
+  %error api_get_information writes in the order of the fields
 %endif
         mov     ax, [nic_io]
         stosw
@@ -68,12 +68,12 @@ undi_get_information:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_get_statistics - opcode UNDI_GET_STATISTICS
+; api_get_statistics - opcode UNDI_GET_STATISTICS
 ; in:       ES:DI = p_statistics
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
 ;---------------------------------------------------------------------------
-undi_get_statistics:
+api_get_statistics:
         push    es
         push    di
         NIC_CALL statistics
@@ -90,12 +90,12 @@ undi_get_statistics:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_clear_statistics - opcode UNDI_CLEAR_STATISTICS
+; api_clear_statistics - opcode UNDI_CLEAR_STATISTICS
 ; in:       nothing
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
 ;---------------------------------------------------------------------------
-undi_clear_statistics:
+api_clear_statistics:
         NIC_CALL statistics             ; the adapter's counters clear when they are read
         jc      .done
         push    ds
@@ -108,13 +108,13 @@ undi_clear_statistics:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_get_nic_type - opcode UNDI_GET_NIC_TYPE
+; api_get_nic_type - opcode UNDI_GET_NIC_TYPE
 ; in:       ES:DI = p_nic_type
 ; out:      AX = status
 ; clobbers: EAX, EBX, EDX, DI, flags
 ;---------------------------------------------------------------------------
 ; Not written: the subsystem's ids, because old clients have a shorter block.
-undi_get_nic_type:
+api_get_nic_type:
         mov     bx, di
         mov     di, PCI_ID
         call    config_read
@@ -133,12 +133,12 @@ undi_get_nic_type:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_get_iface_info - opcode UNDI_GET_IFACE_INFO
+; api_get_iface_info - opcode UNDI_GET_IFACE_INFO
 ; in:       ES:DI = p_iface_info
 ; out:      AX = status
 ; clobbers: EAX, BX, CX, SI, DI, flags
 ;---------------------------------------------------------------------------
-undi_get_iface_info:
+api_get_iface_info:
         inc     di
         inc     di
         mov     si, iface_type
@@ -147,7 +147,7 @@ undi_get_iface_info:
         xor     eax, eax
         stosd                           ; the field has 16 bytes
 %if IFACE_TYPE_DWORDS * 4 + 4 != p_iface_info.link_speed - p_iface_info.type
-  %error undi_get_iface_info writes in the order of the fields
+  %error api_get_iface_info writes in the order of the fields
 %endif
         mov     bx, [nic_driver]
         mov     eax, [cs:bx + driver.speed]

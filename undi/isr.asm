@@ -5,7 +5,7 @@
 ; interrupt controller at UNDI_OPEN.
 %include "driver.inc"
 
-global undi_isr:function
+global api_isr:function
 global irq_start:function
 global irq_forget:function
 extern undi_state, tx_pending
@@ -16,11 +16,11 @@ PACKET_DIRECTED equ 0           ; p_isr.pkt_type
 PACKET_BROADCAST equ 1
 PACKET_MULTICAST equ 2
 
-BSS undi_isr
+BSS api_isr
 irq_used:       resb 1          ; the client takes interrupts
 irq_enabled:    resb 1          ; the adapter may raise one now
 
-CODE undi_isr
+CODE api_isr
 ;---------------------------------------------------------------------------
 ; irq_start - after opening: enable the interrupt if the client takes it
 ; in:       nothing
@@ -70,14 +70,14 @@ irq_forget:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_isr - opcode UNDI_ISR
+; api_isr - opcode UNDI_ISR
 ; in:       ES:DI = p_isr
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
-; needs:    as undi_dispatch
+; needs:    as api_dispatch
 ;---------------------------------------------------------------------------
 ; PROCESS without START before it is what polling clients do (and winBoot/i).
-undi_isr:
+api_isr:
         push    es
         push    di
         mov     ax, [es:di + p_isr.func_flag]

@@ -1,13 +1,13 @@
 ; The opcodes that move the UNDI from state to state (PXE 2.1, 4.3).
 %include "driver.inc"
 
-global undi_start:function
-global undi_initialize:function
-global undi_reset_adapter:function
-global undi_shutdown:function
-global undi_open:function
-global undi_close:function
-global undi_stop:function
+global api_start:function
+global api_initialize:function
+global api_reset_adapter:function
+global api_shutdown:function
+global api_open:function
+global api_close:function
+global api_stop:function
 global adapter_open:function
 extern undi_state, irq_start, irq_forget, tx_pending, multicast_copy
 extern config_read, config_write
@@ -18,13 +18,13 @@ pci_command:    resw 1          ; as we found it, without bus mastering
 
 CODE undi_state
 ;---------------------------------------------------------------------------
-; undi_start - opcode START_UNDI: find the driver, let it find its adapter
+; api_start - opcode START_UNDI: find the driver, let it find its adapter
 ; in:       ES:DI = p_start
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
-; needs:    as undi_dispatch
+; needs:    as api_dispatch
 ;---------------------------------------------------------------------------
-undi_start:
+api_start:
         cmp     byte [undi_state], UNDI_UNLOADED
         jne     .ok                     ; a second client on a running stack
         mov     ax, [es:di + p_start.ax]
@@ -35,7 +35,7 @@ undi_start:
         mov     [nic_linear], eax
         xor     di, di
 %if PCI_ID != 0
-  %error undi_start takes register 0 for PCI_ID
+  %error api_start takes register 0 for PCI_ID
 %endif
         call    config_read
         mov     bx, tbl_nic
@@ -113,14 +113,14 @@ pci_restore:
         jmp     config_write
 
 ;---------------------------------------------------------------------------
-; undi_initialize - opcode UNDI_INITIALIZE: is there a link?
+; api_initialize - opcode UNDI_INITIALIZE: is there a link?
 ; in:       ES:DI = p_initialize
 ; out:      AX = status; UNDI_MEDIATEST_FAILED: no link yet, to be tried again
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
-; needs:    as undi_dispatch
+; needs:    as api_dispatch
 ;---------------------------------------------------------------------------
 ; The adapter was reset by START_UNDI or SHUTDOWN, so that repeating this does not disturb the link.
-undi_initialize:
+api_initialize:
         NIC_CALL link
         jc      .done
         mov     ax, UNDI_MEDIATEST_FAILED
@@ -135,18 +135,18 @@ undi_initialize:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_reset_adapter - opcode UNDI_RESET_ADAPTER: start anew with another multicast list
+; api_reset_adapter - opcode UNDI_RESET_ADAPTER: start anew with another multicast list
 ; in:       ES:DI = p_reset
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
-; needs:    as undi_dispatch
+; needs:    as api_dispatch
 ;---------------------------------------------------------------------------
-undi_reset_adapter:
+api_reset_adapter:
         lea     si, [di + p_reset.mcast]
         call    multicast_copy
         jc      adapter_open.done
         push    word [undi_state]
-        call    undi_shutdown
+        call    api_shutdown
         pop     cx
         cmp     cl, UNDI_STARTED
         jbe     adapter_open.done
@@ -162,7 +162,7 @@ undi_reset_adapter:
 ; in:       nic_mac, nic_filter, nic_mcast
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
-; needs:    as undi_dispatch; state UNDI_INITIALIZED
+; needs:    as api_dispatch; state UNDI_INITIALIZED
 ;---------------------------------------------------------------------------
 adapter_open:
         mov     al, PCI_CMD_MASTER
@@ -190,13 +190,13 @@ adapter_idle:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_open - opcode UNDI_OPEN
+; api_open - opcode UNDI_OPEN
 ; in:       ES:DI = p_open
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
-; needs:    as undi_dispatch
+; needs:    as api_dispatch
 ;---------------------------------------------------------------------------
-undi_open:
+api_open:
         lea     si, [di + p_open.mcast]
         push    word [es:di + p_open.filter]
         call    multicast_copy
@@ -211,13 +211,13 @@ undi_open:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_close - opcode UNDI_CLOSE
+; api_close - opcode UNDI_CLOSE
 ; in:       nothing
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
-; needs:    as undi_dispatch
+; needs:    as api_dispatch
 ;---------------------------------------------------------------------------
-undi_close:
+api_close:
         cmp     byte [undi_state], UNDI_OPENED
         jne     .ok
         NIC_CALL close
@@ -231,14 +231,14 @@ undi_close:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_shutdown - opcode UNDI_SHUTDOWN: the adapter as after power on
+; api_shutdown - opcode UNDI_SHUTDOWN: the adapter as after power on
 ; in:       nothing
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
-; needs:    as undi_dispatch
+; needs:    as api_dispatch
 ;---------------------------------------------------------------------------
-undi_shutdown:
-        call    undi_close
+api_shutdown:
+        call    api_close
         test    ax, ax
         jnz     .done
         NIC_CALL reset
@@ -249,17 +249,17 @@ undi_shutdown:
         ret
 
 ;---------------------------------------------------------------------------
-; undi_stop - opcode STOP_UNDI: nothing of us is in use any more
+; api_stop - opcode STOP_UNDI: nothing of us is in use any more
 ; in:       nothing
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
-; needs:    as undi_dispatch
+; needs:    as api_dispatch
 ;---------------------------------------------------------------------------
-undi_stop:
+api_stop:
         xor     ax, ax
         cmp     byte [undi_state], UNDI_STARTED
         je      .stopped
-        call    undi_shutdown
+        call    api_shutdown
         test    ax, ax
         jnz     .done
 .stopped:

@@ -1,30 +1,30 @@
 ; Opcode UNDI_TRANSMIT: the pieces of a frame gathered and given to the driver (PXE 2.1, 4.3.9).
 %include "driver.inc"
 
-global undi_transmit:function
+global api_transmit:function
 global tx_pending:data
 extern undi_state, adapter_open
 
 FRAME_MAX       equ ETH_MAX_FRAME + vlan_tag_size
 POINTER_FAR     equ 1           ; tbd_block.pointer_type: segment and offset
 
-BSS undi_transmit
+BSS api_transmit
 tx_second:      resb 1          ; the next frame goes to the second buffer
 tx_pending:     resb 1          ; frames whose completion UNDI_ISR has not reported
 
-RODATA undi_transmit
+RODATA api_transmit
 ; by tbd protocol - 1
 protocol_types: dw HTONS(ETHERTYPE_IP), HTONS(ETHERTYPE_ARP), HTONS(ETHERTYPE_RARP)
 
-CODE undi_transmit
+CODE api_transmit
 ;---------------------------------------------------------------------------
-; undi_transmit - opcode UNDI_TRANSMIT
+; api_transmit - opcode UNDI_TRANSMIT
 ; in:       ES:DI = p_transmit
 ; out:      AX = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, GS, flags
-; needs:    as undi_dispatch
+; needs:    as api_dispatch
 ;---------------------------------------------------------------------------
-undi_transmit:
+api_transmit:
         cmp     byte [undi_state], UNDI_OPENED
         je      .opened
         push    es                      ; some boot programs transmit without UNDI_OPEN

@@ -68,7 +68,7 @@ undi_open:
         movzx   ecx, word [ev_link_delay]
         imul    ecx, ecx, 1000
         call    time_now
-        lea     ecx, [eax + ecx + UNDI_LINK_MS]
+        lea     ebp, [eax + ecx + UNDI_LINK_MS] ; when the link must be there
 .link:
         call    undi_clear
         mov     bl, OP_INITIALIZE
@@ -76,7 +76,7 @@ undi_open:
         jnc     .initialized
         call    time_now
         mov     edx, eax
-        sub     eax, ecx
+        sub     eax, ebp
         jns     .no_link
         add     edx, UNDI_RETRY_MS
 .pause:

@@ -6,19 +6,19 @@
 %include "driver.inc"
 %include "undi/nic/e1000.inc"
 
-extern config_read, flat_enter, timer_start, timer_expired, timer_wait
+extern config_read, mmio_enter, timer_start, timer_expired, timer_wait
 
 TX_RING         equ 8           ; the length of a ring is a multiple of 128 bytes
 RX_RING         equ RX_FRAMES
-RX_BATCH        equ RX_RING / 4 ; so many used descriptors are given back together
+RX_BATCH        equ 2           ; so many used descriptors are given back together
 RESET_MS        equ 10
 TX_MS           equ 20          ; a full frame at 10 Mbit/s takes 1.3 ms
 EEPROM_MS       equ 10
 %if RX_RING % 8
   %error rx_frames must be a multiple of 8 for the e1000
 %endif
-%if TX_BUFFERS != 2 || RX_BATCH < 1
-  %error e1000_transmit counts on two buffers, e1000_receive on a batch
+%if TX_BUFFERS != 2
+  %error e1000_transmit counts on two buffers
 %endif
 
 TABLE nic, e1000
@@ -152,7 +152,7 @@ e1000_eeprom:
 ;---------------------------------------------------------------------------
 ; QEMU's adapter only clears the RST bit: what matters is stopped by hand, before and after.
 e1000_reset:
-        call    flat_enter
+        call    mmio_enter
         jc      .done
         call    e1000_stop
         mov     eax, [fs:ebx + E1000_CTRL]
@@ -211,7 +211,7 @@ CODE nic_e1000
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, FS, flags
 ;---------------------------------------------------------------------------
 e1000_open:
-        call    flat_enter
+        call    mmio_enter
         jc      .done
         call    e1000_stop
         push    ds
@@ -268,7 +268,7 @@ e1000_open:
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, FS, flags
 ;---------------------------------------------------------------------------
 e1000_filter:
-        call    flat_enter
+        call    mmio_enter
         jc      .done
         xor     eax, eax
         mov     esi, E1000_MTA
@@ -329,7 +329,7 @@ e1000_filter:
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, FS, flags
 ;---------------------------------------------------------------------------
 e1000_close:
-        call    flat_enter
+        call    mmio_enter
         jc      .done
         call    e1000_tx_wait           ; the last frame; what is stuck is given up
         call    e1000_stop
@@ -351,7 +351,7 @@ e1000_close:
 ; clobbers: AX, EBX, FS, flags
 ;---------------------------------------------------------------------------
 e1000_link:
-        call    flat_enter
+        call    mmio_enter
         jc      .done
         test    dword [fs:ebx + E1000_STATUS], STATUS_LU ; CF = 0
 .done:
@@ -395,7 +395,7 @@ e1000_tx_wait:
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, FS, flags
 ;---------------------------------------------------------------------------
 e1000_transmit:
-        call    flat_enter
+        call    mmio_enter
         jc      .done
         push    si
         push    cx
@@ -486,7 +486,7 @@ e1000_give_back:
 .tail:
         cmp     word [rx_used], RX_BATCH
         jb      .done
-        call    flat_enter
+        call    mmio_enter
         jc      .done                   ; later, in a mode in which we can
         mov     word [rx_used], 0
         movzx   eax, word [rx_next]
@@ -507,7 +507,7 @@ e1000_give_back:
 ;---------------------------------------------------------------------------
 E1000_INTERRUPTS equ INT_TXDW | INT_RXDMT0 | INT_RXO | INT_RXT0
 e1000_irq_enable:
-        call    flat_enter
+        call    mmio_enter
         jc      .done
         mov     dword [fs:ebx + E1000_IMS], E1000_INTERRUPTS
 .done:
@@ -520,7 +520,7 @@ e1000_irq_enable:
 ; clobbers: AX, EBX, FS, flags
 ;---------------------------------------------------------------------------
 e1000_irq_disable:
-        call    flat_enter
+        call    mmio_enter
         jc      .done
         mov     dword [fs:ebx + E1000_IMC], -1
 .done:
@@ -533,7 +533,7 @@ e1000_irq_disable:
 ; clobbers: AX, EBX, FS, flags
 ;---------------------------------------------------------------------------
 e1000_irq_check:
-        call    flat_enter
+        call    mmio_enter
         jc      .done
         test    dword [fs:ebx + E1000_ICR], E1000_INTERRUPTS ; CF = 0
 .done:
@@ -546,7 +546,7 @@ e1000_irq_check:
 ; clobbers: EAX, EBX, FS, flags
 ;---------------------------------------------------------------------------
 e1000_statistics:
-        call    flat_enter
+        call    mmio_enter
         jc      .done
         mov     eax, [fs:ebx + E1000_CRCERRS]
         add     [stat_rx_crc], eax

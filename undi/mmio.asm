@@ -4,8 +4,8 @@
 ; calls that need registers fail.
 %include "driver.inc"
 
-global flat_enter:function
-global flat_leave:function
+global mmio_enter:function
+global mmio_leave:function
 
 A20_PORT        equ 0x92        ; system control port A
 A20_OPEN        equ 2
@@ -14,44 +14,44 @@ A20_BIT         equ 20
 CR0_PE          equ 1
 FLAT_SELECTOR   equ 8
 
-BSS undi_flat
-flat_gdtr:      resb 6          ; the client's
-flat_active:    resb 1
-flat_a20:       resb 1          ; we opened it
-flat_probe:     resd 1
+BSS undi_mmio
+mmio_gdtr:      resb 6          ; the client's
+mmio_active:    resb 1
+mmio_a20:       resb 1          ; we opened it
+mmio_probe:     resd 1
 
-RODATA undi_flat
+RODATA undi_mmio
         align   4
 ; The null descriptor is never read: GDTR's own contents lie there. (The code segment is RAM.)
-flat_gdt:
+mmio_gdt:
         dw      15
-        dd      0                       ; linear address of flat_gdt
+        dd      0                       ; linear address of mmio_gdt
         dw      0
         dw      0xFFFF, 0, 0x9200, 0x00CF ; data, base 0, limit 4 GiB
 
-CODE undi_flat
+CODE undi_mmio
 ;---------------------------------------------------------------------------
-; flat_enter - make FS:EBX reach the adapter's registers
+; mmio_enter - make FS:EBX reach the adapter's registers
 ; in:       nothing
 ; out:      CF = 0, EBX = nic_mmio, FS = 0 with a limit of 4 GiB;
 ;           CF = 1, AX = UNDI_INVALID_STATE: protected or virtual-8086 mode, or A20 cannot be opened
 ; clobbers: AX, EBX, FS, flags
-; needs:    interrupts off until flat_leave
+; needs:    interrupts off until mmio_leave
 ;---------------------------------------------------------------------------
-flat_enter:
-        cmp     byte [flat_active], 0
+mmio_enter:
+        cmp     byte [mmio_active], 0
         jne     .ready
         smsw    bx                      ; not privileged, unlike reading CR0
         test    bl, CR0_PE
         jnz     .refuse
         push    eax
-        o32 sgdt [flat_gdtr]
+        o32 sgdt [mmio_gdtr]
         xor     eax, eax
         mov     ax, cs
         shl     eax, 4
-        add     eax, flat_gdt
-        mov     [cs:flat_gdt + 2], eax
-        o32 lgdt [cs:flat_gdt]
+        add     eax, mmio_gdt
+        mov     [cs:mmio_gdt + 2], eax
+        o32 lgdt [cs:mmio_gdt]
         mov     bx, FLAT_SELECTOR
         mov     eax, cr0
         or      al, CR0_PE
@@ -65,7 +65,7 @@ flat_enter:
 .real:
         xor     bx, bx
         mov     fs, bx                  ; base 0; the limit stays
-        o32 lgdt [flat_gdtr]
+        o32 lgdt [mmio_gdtr]
         pop     eax
         bt      dword [nic_mmio], A20_BIT
         jnc     .open                   ; A20 does not matter to these registers
@@ -75,16 +75,16 @@ flat_enter:
         or      al, A20_OPEN
         and     al, ~A20_RESET
         out     A20_PORT, al
-        inc     byte [flat_a20]
+        inc     byte [mmio_a20]
         call    a20_closed
         jne     .open
-        call    flat_leave.a20
+        call    mmio_leave.a20
 .refuse:
         mov     ax, UNDI_INVALID_STATE
         stc
         ret
 .open:
-        inc     byte [flat_active]
+        inc     byte [mmio_active]
 .ready:
         mov     ebx, [nic_mmio]
         clc
@@ -102,28 +102,28 @@ a20_closed:
         mov     eax, [nic_linear]
         call    .same
         jne     .done                   ; differs: open
-        not     dword [flat_probe]      ; equal by chance?
+        not     dword [mmio_probe]      ; equal by chance?
         call    .same
 .done:
         pop     eax
         ret
 .same:
-        mov     ebx, [flat_probe]
-        cmp     [fs:eax + flat_probe + (1 << A20_BIT)], ebx
+        mov     ebx, [mmio_probe]
+        cmp     [fs:eax + mmio_probe + (1 << A20_BIT)], ebx
         ret
 
 ;---------------------------------------------------------------------------
-; flat_leave - undo flat_enter, except FS, which the entry restores
+; mmio_leave - undo mmio_enter, except FS, which the entry restores
 ; in:       nothing
 ; out:      nothing
 ; clobbers: flags
 ;---------------------------------------------------------------------------
-flat_leave:
-        mov     byte [flat_active], 0
+mmio_leave:
+        mov     byte [mmio_active], 0
 .a20:
-        cmp     byte [flat_a20], 0
+        cmp     byte [mmio_a20], 0
         je      .done
-        mov     byte [flat_a20], 0
+        mov     byte [mmio_a20], 0
         push    ax
         in      al, A20_PORT
         and     al, ~(A20_OPEN | A20_RESET) & 0xFF

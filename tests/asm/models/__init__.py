@@ -1,0 +1,1 @@
+"""Models of hardware and peers, for the tests of the assembly."""
