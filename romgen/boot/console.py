@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 ESCAPE = re.compile(r"\x1b(?:\[(?P<args>[0-9;?]*)(?P<final>[@-~])|[()][A-Za-z0-9]|[@-Z\\-_a-z])")
 ESCAPE_START = re.compile(r"\x1b(?:\[[0-9;?]*|[()])?\Z")
 CONTROL = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
+COLUMNS = 80
+"""Width of the BIOS's screen."""
 HEX = re.compile(r"[0-9A-Fa-f]{1,2}")
 ROM_MESSAGE = re.compile(r"\bRG-(?P<number>\d{4})\b[ :]*(?P<text>.*)")
 
@@ -92,11 +94,16 @@ class RomMessage:
 
 def rom_messages(lines: list[Line]) -> list[RomMessage]:
     """The ROM's numbered messages on the console, in order."""
-    return [
-        RomMessage(line.at, int(match["number"]), match["text"].strip())
-        for line in lines
-        if (match := ROM_MESSAGE.search(line.text))
-    ]
+    found: list[RomMessage] = []
+    for index, line in enumerate(lines):
+        if match := ROM_MESSAGE.search(line.text):
+            text = match["text"]
+            for end in range(index, len(lines) - 1):  # the screen breaks long lines
+                if len(lines[end].text) != COLUMNS:
+                    break
+                text += lines[end + 1].text
+            found.append(RomMessage(line.at, int(match["number"]), text.strip()))
+    return found
 
 
 @dataclass(slots=True)

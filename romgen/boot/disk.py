@@ -19,6 +19,8 @@ MIB_SECTORS = 2048
 PATTERN_FIRST = 64
 """Behind the first track, which holds the program."""
 SUM_STEP = 33
+TICKS_PER_SECOND = 1193182 / 65536
+"""Of the BIOS's clock at 40:6C."""
 CHECK_SECTORS = 8 * MIB_SECTORS
 FACTS_SECTORS = MIB_SECTORS
 CHECK_SECTORS_MIN = 4096
@@ -100,6 +102,32 @@ class FactsDisk:
             "SUM_STEP": SUM_STEP,
         }
         return _image("facts", defines, self.sectors)
+
+
+@dataclass(frozen=True, slots=True)
+class LossDisk:
+    """The disk whose program keeps reading while its target goes and comes back.
+
+    quiet, limit: seconds after which it ends without any failure, and in any case
+    """
+
+    sectors: int = FACTS_SECTORS
+    disk_id: int = 0x1D15C055
+    quiet: int = 8
+    limit: int = 60
+
+    def image(self) -> bytes:
+        """The whole disk."""
+        defines = {
+            "DISK_ID": self.disk_id,
+            "DISK_SECTORS": self.sectors,
+            "PART_FIRST": PATTERN_FIRST,
+            "PATTERN_FIRST": PATTERN_FIRST,
+            "QUIET_TICKS": int(self.quiet * TICKS_PER_SECOND),
+            "LIMIT_TICKS": int(self.limit * TICKS_PER_SECOND),
+            **pattern.defines(),
+        }
+        return _image("loss", defines, self.sectors)
 
 
 def _image(program: str, defines: dict[str, int], size: int) -> bytes:

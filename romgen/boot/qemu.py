@@ -152,7 +152,7 @@ class Run:
     first_frame: float | None = None
 
 
-class _Qmp:
+class Qmp:
     """The few commands that are needed, on a socket pair."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -192,10 +192,12 @@ def run(
     stop_when: Stop,
     folder: Path,
     show: Callable[[str], None] = lambda text: None,
+    on_line: Callable[[str, Qmp], None] = lambda line, qmp: None,
 ) -> Run:
     """Start the machine, collect what it says, end it.
 
-    folder: for QEMU's own output and the EV file. show: called with console text as it comes.
+    folder: for QEMU's own output and the EV file. show: called with console text as it comes;
+    on_line: with each finished line of the console, and QEMU's control connection.
     Error: QEMU does not start (its message is the detail).
     """
     result = Run(mac=machine.nic.mac if machine.nic is not None else "")
@@ -216,7 +218,7 @@ def run(
         for _, theirs in ports.values():
             theirs.close()
         try:
-            qmp = _Qmp(ports["qmp"][0])
+            qmp = Qmp(ports["qmp"][0])
             if machine.nic is not None and not machine.nic.link:
                 qmp.execute("set_link", name="nic0", up=False)
             if not machine.gdb:
@@ -231,7 +233,8 @@ def run(
                 status=EXIT_BOOT,
             ) from error
         streams = (ports["serial"][0], ports["debug"][0])
-        _collect(result, child, streams, stop_when, show, machine.pcap)
+        watch = _Watch(show, lambda line: on_line(line, qmp), machine.pcap)
+        _collect(result, child, streams, stop_when, watch)
     result.output = log.read_text(errors="replace")
     return result
 
@@ -244,17 +247,31 @@ def _pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Who is told of what during a run; where the capture grows."""
+
+    show: Callable[[str], None]
+    line: Callable[[str], None]
+    pcap: Path | None
+
+    def has_frames(self) -> bool:
+        """True from the capture's first frame on."""
+        pcap = self.pcap
+        return pcap is not None and pcap.exists() and pcap.stat().st_size > PCAP_HEADER
+
+
 def _collect(
     result: Run,
     child: subprocess.Popen[bytes],
     streams: tuple[socket.socket, socket.socket],
     stop_when: Stop,
-    show: Callable[[str], None],
-    pcap: Path | None,
+    watch: _Watch,
 ) -> None:
     """Read both streams until one of the ends of `Stop`."""
     begin = time.monotonic()
     last_output = 0.0
+    seen = 0
     serial, debug = streams
     watching = {serial, debug}
     with selectors.DefaultSelector() as selector:
@@ -263,7 +280,7 @@ def _collect(
             selector.register(each, selectors.EVENT_READ)
         while not result.ended:
             now = time.monotonic() - begin
-            if result.first_frame is None and pcap is not None and _has_frames(pcap):
+            if result.first_frame is None and watch.has_frames():
                 result.first_frame = now
             if now >= stop_when.timeout:
                 result.ended = "timeout"
@@ -291,16 +308,15 @@ def _collect(
                     else:
                         last_output = at
                         result.serial += data
-                        show(result.console.feed(data, at))
+                        watch.show(result.console.feed(data, at))
+                        for line in result.console.lines[seen:]:
+                            watch.line(line.text)
+                        seen = len(result.console.lines)
                 if stop_when.expect and stop_when.expect.search(result.console.text):
                     result.ended = "expect"
     result.seconds = time.monotonic() - begin
     result.console.finish(result.seconds)
     result.log.finish(result.seconds)
-
-
-def _has_frames(pcap: Path) -> bool:
-    return pcap.exists() and pcap.stat().st_size > PCAP_HEADER
 
 
 def _is_quiet(result: Run, stop_when: Stop, silence: float) -> bool:

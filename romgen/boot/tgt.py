@@ -175,6 +175,16 @@ class Tgtd:
             self.admin(*iscsi, "--op", "bind", *user, "--tid", "1", *outgoing)
         self.admin(*iscsi, "--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL")
 
+    def restart(self) -> None:
+        """Kill tgtd, as a crash would, and start it again on the same port."""
+        self._kill()
+        assert self._folder is not None
+        for left in ("s.0", "s.0.lock"):
+            (self._folder / left).unlink(missing_ok=True)
+        if not self._start_once():
+            raise RomgenError("tgt-port", f"{LISTEN}:{self.port}", "taken", status=EXIT_BOOT)
+        self._configure()
+
     def close(self) -> None:
         """End tgtd: asked by tgtadm, killed if it stays; its folder goes too."""
         child = self._child

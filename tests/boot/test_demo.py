@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from romgen.boot import ev
-from romgen.boot.disk import CheckDisk
+from romgen.boot.disk import CheckDisk, LossDisk
 from romgen.boot.pcap import pdus, read_frames, segments
+from romgen.boot.peers import ClosedPort
 from romgen.boot.phases import PHASES
 from romgen.boot.report import BootReport
 from romgen.boot.run import BootRequest, boot
 from romgen.cli import main
+from romgen.errors import EXIT_BOOT
 from romgen.project import Project
 
 CHECK = CheckDisk()
@@ -27,6 +29,10 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def demo(project: Project, rom: Path, capture: Path) -> BootReport:
     return boot(project, BootRequest(rom, "e1000", pcap=capture, timeout=90))
+
+
+def port_of(pcap: Path) -> int:
+    return next(s for s in segments(read_frames(pcap)) if s.syn).dest[1]
 
 
 def test_demo_boots(demo: BootReport) -> None:
@@ -67,8 +73,7 @@ def test_the_rom_keeps_its_memory_out_of_the_map(demo: BootReport) -> None:
 def test_reset_costs_nothing_on_the_wire(demo: BootReport, capture: Path) -> None:
     assert demo.ok
     frames = read_frames(capture)
-    port = next(s for s in segments(frames) if s.syn).dest[1]
-    stream = list(pdus(frames, port))
+    stream = list(pdus(frames, port_of(capture)))
     before, behind = (
         next(i for i, pdu in enumerate(stream) if pdu.read == (mark, 1)) for mark in CHECK.marks
     )
@@ -86,3 +91,43 @@ def test_json_of_the_command(rom: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert result["ok"] and result["cause"] is None
     assert [phase["name"] for phase in result["phases"]] == list(PHASES)
     assert result["checks"]["failed"] == {}
+
+
+def test_a_boot_that_fails_names_phase_and_cause(
+    rom: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ClosedPort() as target:
+        text = tmp_path / "ev.txt"
+        text.write_text(ev.text({**ev.defaults(target.port, 1), "ConnectRetries": "0"}))
+        arguments = ["boot", "--rom", str(rom), "--nic", "e1000", "--ev", str(text), "--json"]
+        assert main(arguments) == EXIT_BOOT
+    result = json.loads(capsys.readouterr().out)
+    assert result["failed_phase"] == "TCP"
+    assert "refuses the connection" in result["cause"]
+    assert [phase["name"] for phase in result["phases"]] == ["POST", "link", "ARP"]
+
+
+def test_an_expectation_that_does_not_come_ends_in_time(
+    project: Project, rom: Path, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(LossDisk(quiet=30).image())
+    request = BootRequest(rom, "e1000", disk=disk, expect="never said", timeout=4)
+    report = boot(project, request)
+    assert not report.ok and report.ended == "timeout"
+    assert report.cause == "no 'never said' came within 4 s"
+
+
+def test_ev_text_and_captures_of_the_command(
+    rom: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, pcap, serial = (tmp_path / name for name in ("ev", "pcap", "serial"))
+    text.write_text("TargetName=iqn.2001-01.com.example:mine\r\n# no more\r\n")
+    arguments = ["boot", "--rom", str(rom), "--nic", "e1000", "--ev", str(text)]
+    arguments += ["--pcap", str(pcap), "--serial", str(serial), "--lun", "3", "--timeout", "90"]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "iqn.2001-01.com.example:mine" in shown and "LUN 3" in shown
+    assert shown.splitlines()[-1].startswith("booted the demonstration disk through e1000 in ")
+    assert b"iqn.2001-01.com.example:mine" in serial.read_bytes()
+    assert any(pdu.read for pdu in pdus(read_frames(pcap), port_of(pcap)))

@@ -45,6 +45,14 @@ def test_numbered_messages_of_the_rom() -> None:
     assert message.text == "target does not answer (10.0.2.2): TargetIP"
 
 
+def test_a_message_over_two_lines_of_the_screen() -> None:
+    text = (
+        "RG-3003 no ARP reply from the target (10.0.2.2): TargetIP, cable, switch port, VLAN, power"
+    )
+    lines = [Line(1, text[:80]), Line(2, text[80:]), Line(3, "Booting")]
+    assert rom_messages(lines)[0].text == text.removeprefix("RG-3003 ")
+
+
 def test_no_message_where_the_number_is_not_one() -> None:
     assert rom_messages([Line(0, "XRG-3012 RG-12 RG-12345")]) == []
 
