@@ -7,6 +7,8 @@
 %include "int13.inc"
 
 global int13_entry:function
+global int13_enter:function
+global int13_leave:function
 global int13_busy:data
 global int13_chain:data
 global int13_old:data
@@ -23,6 +25,7 @@ BSS int13
 int13_caller:   resd 1                  ; the caller's ESP and SS, as LSS wants them
 .ss:            resw 1
 int13_ds:       resw 1                  ; the caller's DS
+int13_return:   resw 1                  ; where int13_enter returns to
 int13_busy:     resw 1                  ; bit 0: somebody is on stack_top. A second caller is refused
 ; Two instructions in RAM, made by int13_install: `pop ds`, `jmp far old`. Only so can a caller be
 ; handed on with all its registers: there is none left to hold the segment of the pointer.
@@ -47,7 +50,8 @@ CODE int13
 ; in:       DS = DGROUP; the stack: INT13_CALLER; other registers: the caller's
 ; out:      returns to the caller of INT 13h, or jumps to the handler before us
 ; clobbers: none
-; needs:    14 bytes of the caller's stack for our drive, 28 where the call is handed on changed
+; needs:    10 bytes of the caller's stack for our drive, 22 where the call is handed on changed,
+;           beside those of INT 13h itself
 ;---------------------------------------------------------------------------
 int13_entry:
         cmp     dl, INT13_HARD_DISK
@@ -154,15 +158,17 @@ int13_refuse:
         iret
 
 ;---------------------------------------------------------------------------
-; int13_own [jump] - a call for our drive: change stacks, find the function, go back
-; in:       as int13_entry
-; out:      returns to the caller of INT 13h
-; clobbers: none
-; needs:    as int13_entry
+; int13_enter - from the caller's stack to ours
+; in:       the stack: the caller's DS
+; out:      CF = 0: returns on our stack, SS:BP = INT13_FRAME; CF = 1: somebody is on it already,
+;           nothing has changed
+; clobbers: EBP, flags
+; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
-int13_own:
+int13_enter:
         bts     word [int13_busy], 0    ; one instruction: the caller may have interrupts on
-        jc      int13_refuse
+        jc      .busy
+        pop     word [int13_return]
         mov     [int13_caller], esp
         mov     [int13_caller.ss], ss
         push    ds
@@ -174,6 +180,38 @@ int13_own:
         pushad
         mov     bp, sp
         cld
+        clc
+        jmp     [int13_return]
+.busy:
+        ret
+
+;---------------------------------------------------------------------------
+; int13_leave [jump] - the way back from int13_enter, out of the interrupt
+; in:       SP = as int13_enter left it; interrupts off
+; out:      the registers from INT13_FRAME; returns to the interrupted
+; clobbers: none
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+int13_leave:
+        popad
+        pop     gs
+        pop     fs
+        pop     es
+        lss     esp, [int13_caller]
+        mov     word [int13_busy], 0
+        pop     ds
+        iret
+
+;---------------------------------------------------------------------------
+; int13_own [jump] - a call for our drive: change stacks, find the function, go back
+; in:       as int13_entry
+; out:      returns to the caller of INT 13h
+; clobbers: none
+; needs:    as int13_entry
+;---------------------------------------------------------------------------
+int13_own:
+        call    int13_enter
+        jc      int13_refuse
         mov     es, [int13_caller.ss]
         mov     bx, [int13_caller]
         mov     ax, [es:bx + INT13_CALLER.ds]
@@ -207,14 +245,6 @@ int13_own:
         mov     bx, [int13_caller]
         and     byte [es:bx + INT13_CALLER.flags], ~FLAGS_CF
         cmp     al, INT13_OK
-        je      .success
+        je      int13_leave
         or      byte [es:bx + INT13_CALLER.flags], FLAGS_CF
-.success:
-        popad
-        pop     gs
-        pop     fs
-        pop     es
-        lss     esp, [int13_caller]
-        mov     word [int13_busy], 0
-        pop     ds
-        iret
+        jmp     int13_leave

@@ -6,8 +6,12 @@ global int13_install:function
 global int13_remove:function
 global int13_fdpt:data
 extern stub_int13
+extern stub_int08
 extern stub_set
 extern int13_entry
+extern int13_busy
+extern int08_entry
+extern int08_old
 extern error_detail
 extern int13_chain
 extern int13_old
@@ -47,7 +51,8 @@ INITCODE int13
 ;---------------------------------------------------------------------------
 ; int13_install - the open disk becomes a hard disk of the BIOS
 ; in:       disk_blocks, disk_block_size; ev_force_boot, ev_boot_mode, ev_sector_size
-; out:      CF = 1, AX = error: nothing is hooked and no memory taken
+; out:      CF = 0, int13_busy = 1: no interrupt uses stack_top until the caller sets it to 0;
+;           CF = 1, AX = error: nothing is hooked and no memory taken
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, FS, flags
 ; needs:    DS = SS = DGROUP; the session open; on stack_top
 ;---------------------------------------------------------------------------
@@ -71,6 +76,7 @@ int13_install:
         mov     bh, bl                  ; 80h..bl - 1 become 81h..bl
         mov     bl, INT13_HARD_DISK
 .number_known:
+        mov     word [int13_busy], 1    ; until the boot connection vector is off our stack
         mov     [int13_drive], bl
         mov     [int13_last], bh
         inc     ax
@@ -88,6 +94,14 @@ int13_install:
         call    stub_set
         xchg    ax, bx
         mov     di, VECTOR_INT13
+        call    int13_set_vector
+        mov     eax, [es:VECTOR_INT08]
+        mov     [int08_old], eax
+        mov     bx, stub_int08
+        mov     ax, int08_entry
+        call    stub_set
+        xchg    ax, bx
+        mov     di, VECTOR_INT08
         call    int13_set_vector
         call    int13_set_tables
         popf
@@ -229,9 +243,9 @@ int13_set_tables:
 ;---------------------------------------------------------------------------
 ; int13_remove - cease to be a hard disk of the BIOS
 ; in:       none
-; out:      CF = 1: somebody has hooked INT 13h after us. All is handed on from now, and the data
+; out:      CF = 1: somebody has hooked a vector after us. All is handed on from now, and the data
 ;           segment must stay where it is
-; clobbers: EAX, BX, CX, DI, ES, flags
+; clobbers: EAX, BX, CX, EDX, DI, ES, flags
 ; needs:    DS = SS = DGROUP; int13_install has succeeded
 ;---------------------------------------------------------------------------
 int13_remove:
@@ -250,14 +264,15 @@ int13_remove:
         mov     eax, [int13_old_46]
         mov     [es:VECTOR_INT46], eax
 .no_table:
+        mov     word [int13_busy], 1    ; the timer tick does nothing more
+        mov     di, VECTOR_INT08
+        mov     ax, stub_int08
+        mov     edx, [int08_old]
+        call    int13_unhook
         mov     di, VECTOR_INT13
         mov     ax, stub_int13
-        call    int13_is_ours
-        jne     .hooked_over
-        mov     eax, [int13_old]
-        mov     [es:di], eax
-        dec     bx
-.hooked_over:
+        mov     edx, [int13_old]
+        call    int13_unhook
         push    BDA_SEGMENT
         pop     es
         mov     al, [int13_count]
@@ -271,8 +286,22 @@ int13_remove:
         mov     [int13_count], al
         call    int13_return_memory
         popf
-        add     bx, 1                   ; 0 where the vector was not ours: CF = 0
-        cmc
+        cmp     bx, 2                   ; both vectors were ours
+        ret
+
+;---------------------------------------------------------------------------
+; int13_unhook - give a vector back if it still is ours
+; in:       ES:DI = vector, AX = offset of the stub, EDX = what it was, BX = number given back so far
+; out:      BX = that, now
+; clobbers: BX, CX, flags
+; needs:    DS = DGROUP; interrupts off
+;---------------------------------------------------------------------------
+int13_unhook:
+        call    int13_is_ours
+        jne     .done
+        mov     [es:di], edx
+        inc     bx
+.done:
         ret
 
 ;---------------------------------------------------------------------------

@@ -4,12 +4,15 @@
 
 global time_init:function
 global time_now:function
+global time_tick:function
+global time_held:data
 
 BSS time
 time_ms:        resd 1          ; what time_now returned last
 time_rest:      resd 1          ; part of a millisecond, in units of 1/TIME_MS
 time_last:      resd 1          ; count of the last call
 time_top:       resd 1          ; first count seen after the counter began anew: nearly its period
+time_held:      resb 1          ; 1: time_now leaves the chip alone (in the timer tick)
 
 CODE time
 ;---------------------------------------------------------------------------
@@ -40,6 +43,8 @@ time_init:
 time_now:
         push    ecx
         push    edx
+        cmp     byte [time_held], 0
+        jne     .done
         pushf
         cli                             ; a timer interrupt's handler may latch the counter too
         mov     al, PIT_READ_BACK
@@ -83,4 +88,21 @@ time_now:
         mov     eax, [time_ms]
         pop     edx
         pop     ecx
+        ret
+
+;---------------------------------------------------------------------------
+; time_tick - a timer tick: keeps the clock going while nobody calls time_now
+; in:       nothing
+; out:      nothing
+; clobbers: flags
+; needs:    DS = DGROUP; called in each tick in which time_now is not
+;---------------------------------------------------------------------------
+; The chip is left alone: the tick may have interrupted a guest between its own latch and read.
+; The first tick only ends the period under way, the clock loses that piece.
+time_tick:
+        cmp     dword [time_last], 0
+        mov     dword [time_last], 0    ; here the next period begins
+        jne     .done
+        add     dword [time_ms], TICK_MS
+.done:
         ret

@@ -9,7 +9,7 @@ global boot_bdf:data
 extern adapter_check, adapter_find, rom_bdf
 extern error_print
 extern ev_boot_mode, ev_boot_protocol, ev_link_delay, ev_load
-extern int13_install
+extern int13_busy, int13_install
 extern iscsi_close, iscsi_open
 extern memory_allocate, memory_release
 extern message_banner, message_disk, message_link, message_off, message_prepare, message_target
@@ -49,7 +49,10 @@ rom_bcv:
         mov     sp, stack_top
         call    bcv_connect
         lss     sp, [bcv_caller]
-        jnc     .done
+        jc      .failed
+        mov     word [int13_busy], 0    ; our stack is free for INT 13h and the timer tick
+        jmp     .done
+.failed:
         call    memory_release
 .done:
         pop     gs

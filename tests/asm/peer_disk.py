@@ -143,6 +143,7 @@ class Caller:
                 given["e" + name] = given["e" + name] & 0xFFFF0000 | value
             else:
                 given[name] = value
+        busy = self.machine.get("int13_busy")
         result = self.machine.call_interrupt(
             0x13, flags=flags, name=f"int13_{function:02x}", **given
         )
@@ -155,7 +156,7 @@ class Caller:
         assert (result.flags ^ flags) & ~(FLAG_CF | 2) == 0, (
             f"flags {flags:#x} -> {result.flags:#x}"
         )
-        assert self.machine.get("int13_busy") == 0
+        assert self.machine.get("int13_busy") == busy
         return result
 
     def status(self, function: int, drive: int = 0x80, **regs: Any) -> int:
@@ -202,7 +203,9 @@ def installed(
     if block_size != SECTOR:  # takes its buffer from the end of base memory
         base = int.from_bytes(machine.read(0x413, 2), "little") * 1024
         machine.allow(base - block_size, block_size, "buffer of one block")
+    machine.allow(0x08 * 4, 4, "vector 08h")
     result = machine.call("int13_install")
     assert not result.cf, f"int13_install: RG-{result.ax}"
+    machine.set("int13_busy", 0)  # as the boot connection vector does when it leaves our stack
     disk.log.clear()
     return disk, Caller(machine)

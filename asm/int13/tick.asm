@@ -1,0 +1,41 @@
+; INT 08h, the timer tick: the target's pings, keepalives and ARP are answered while the booted
+; program sits in a menu and calls nothing.
+;
+; Hooked in front of the BIOS's handler, which is called first: it has ended the interrupt at the
+; controller when our work begins. Interrupts stay off; net_poll is bounded by the receive ring.
+; A program that takes the vector for itself, or leaves real mode, ends this and nothing else.
+%include "romgen.inc"
+%include "int13.inc"
+
+global int08_entry:function
+global int08_old:data
+extern int13_enter
+extern int13_leave
+extern net_poll
+extern time_held
+extern time_tick
+
+BSS tick
+int08_old:      resd 1                  ; the vector before us
+
+CODE tick
+;---------------------------------------------------------------------------
+; int08_entry [jump] - INT 08h, from the stub in the data segment
+; in:       DS = DGROUP; the stack: INT13_CALLER; other registers: the interrupted program's
+; out:      returns to it
+; clobbers: none
+; needs:    10 bytes of its stack, and what the handler before us needs
+;---------------------------------------------------------------------------
+int08_entry:
+        pushf
+        call    far [int08_old]
+        call    int13_enter
+        jc      .busy                   ; in the middle of INT 13h, which polls by itself
+        mov     byte [time_held], 1
+        call    time_tick
+        call    net_poll
+        mov     byte [time_held], 0
+        jmp     int13_leave
+.busy:
+        pop     ds
+        iret
