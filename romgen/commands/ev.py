@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -67,6 +69,22 @@ def read_bytes(file: str) -> bytes:
         raise RomgenError("file-read", file, f"cannot read: {error.strerror}") from error
 
 
+def write_private(path: Path, data: bytes, source: str) -> None:
+    """Write `path` whole, readable for those who may read `source`: there may be secrets in it."""
+    mode = 0o600 if source == "-" else stat.S_IMODE(os.stat(source).st_mode)
+    path = path.resolve()  # a symbolic link stays one
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            os.fchmod(stream.fileno(), mode)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RomgenError("file-write", str(path), f"cannot write: {error.strerror}") from error
+
+
 def text_in(data: bytes, file: str) -> bytes:
     """The text in a text, an EV block or a ROM image. Errors: no block, or a damaged one."""
     if data.startswith(SIGNATURE):
@@ -84,17 +102,17 @@ def text_in(data: bytes, file: str) -> bytes:
 
 def run_check(args: argparse.Namespace) -> int:
     """Findings of a text, which is mended first where that is asked for."""
-    text, name = read_bytes(args.file), shown(args.file)
     if args.output and not args.fix:
         raise RomgenError("usage", "", "-o goes with --fix")
     if args.fix and args.file == "-" and not args.output:
         raise RomgenError("usage", "", "--fix of standard input needs -o")
+    text, name = read_bytes(args.file), shown(args.file)
     changes: tuple[Change, ...] = ()
     if args.fix:
         text, changes = (fixed := fix(text)).text, fixed.changes
         target = args.output or Path(args.file)
         if changes or args.output:
-            write_atomic(target, text)
+            write_private(target, text, args.file)
         name = shown(target)
     found = parse(text)
     if args.json:
@@ -138,7 +156,7 @@ def run_block(args: argparse.Namespace) -> int:
         return EXIT_FINDINGS
     if not 0 <= args.capacity <= 0xFFFF:
         raise RomgenError("usage", "", f"--capacity {args.capacity}", "give 0 to 65535")
-    write_atomic(args.output, pack(text, args.capacity))
+    write_private(args.output, pack(text, args.capacity), args.file)
     print(f"{args.output}: {len(text)} bytes of text")
     return EXIT_OK
 

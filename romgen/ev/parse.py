@@ -166,13 +166,13 @@ class _Reader:
 
     def _unknown(self, name: str) -> Fault:
         """The fault of an unknown name; quoted only where it cannot be a part of a secret."""
-        if self.after_secret or not _IDENTIFIER.fullmatch(name):
-            return Fault("EV_UNKNOWN", "unknown variable", "names are case sensitive")
         known = list(self.rows.by_spelling)
         same = [text for text in known if text.lower() == name.lower()]
-        near = same or difflib.get_close_matches(name, known, 1, 0.6)
+        quoted = _IDENTIFIER.fullmatch(name) and not self.after_secret
+        near = same or (difflib.get_close_matches(name, known, 1, 0.6) if quoted else [])
         hint = f"did you mean {near[0]}?" if near else "see docs/guide/variables.md"
-        return Fault("EV_UNKNOWN", f"unknown variable '{name}'", hint)
+        shown = f" '{name}'" if quoted or same else ""
+        return Fault("EV_UNKNOWN", f"unknown variable{shown}", hint)
 
     def finish(self) -> Parsed:
         """Defaults, rules between variables, and the result."""

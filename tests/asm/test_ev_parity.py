@@ -115,7 +115,7 @@ def agree(machine: Machine, text: bytes) -> None:
 
 
 SAME_MACHINE = settings(
-    max_examples=400,
+    max_examples=200,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -148,7 +148,7 @@ def test_each_value_of_each_variable(machine: Machine, row: Variable) -> None:
         agree(machine, "\n".join([f"{row.name}={value}", *rest]).encode())
 
 
-@SAME_MACHINE
+@settings(SAME_MACHINE, max_examples=60)
 @given(lines=st.lists(GOOD_LINE, min_size=12, max_size=20, unique_by=lambda x: x.split("=")[0]))
 def test_many_good_lines(machine: Machine, lines: list[str]) -> None:
     given_names = {line.split("=")[0] for line in lines}
