@@ -69,8 +69,11 @@ e1000_probe:
 .low:
         call    e1000_reset
         jc      .done
-        mov     eax, [fs:ebx + E1000_RAL0]
-        mov     edx, [fs:ebx + E1000_RAH0]
+        mov     di, E1000_RAH0
+        call    e1000_get
+        xchg    edx, eax
+        mov     di, E1000_RAL0
+        call    e1000_get
         call    e1000_station
         jnc     .done
         call    e1000_eeprom
@@ -103,6 +106,45 @@ e1000_station:
         ret
 
 ;---------------------------------------------------------------------------
+; e1000_put - write a register
+; in:       FS:EBX = registers, DI = register, EAX = value
+; out:      nothing
+; clobbers: EDI, flags
+;---------------------------------------------------------------------------
+e1000_put:
+        movzx   edi, di
+        mov     [fs:ebx + edi], eax
+        clc
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_get - read a register
+; in:       FS:EBX = registers, DI = register
+; out:      EAX = value
+; clobbers: EDI
+;---------------------------------------------------------------------------
+e1000_get:
+        movzx   edi, di
+        mov     eax, [fs:ebx + edi]
+        ret
+
+;---------------------------------------------------------------------------
+; e1000_show_address - what the adapter receives as its own
+; in:       FS:EBX = registers, SI = MAC
+; out:      CF = 0
+; clobbers: EAX, SI, EDI, flags
+;---------------------------------------------------------------------------
+e1000_show_address:
+        lodsd
+        mov     di, E1000_RAL0
+        call    e1000_put
+        xor     eax, eax
+        lodsw
+        bts     eax, RAH_AV
+        mov     di, E1000_RAH0
+        jmp     e1000_put
+
+;---------------------------------------------------------------------------
 ; e1000_eeprom - the address from the EEPROM, words 0 to 2
 ; in:       FS:EBX = registers
 ; out:      CF = 0, EAX, DX = MAC; CF = 1: the EEPROM does not answer
@@ -118,7 +160,8 @@ e1000_eeprom:
         movzx   eax, si
         shl     eax, EERD_ADDRESS
         or      al, EERD_START
-        mov     [fs:ebx + E1000_EERD], eax
+        mov     di, E1000_EERD
+        call    e1000_put
         mov     cx, EEPROM_MS
         push    edx
         call    timer_start
@@ -155,17 +198,17 @@ e1000_reset:
         call    mmio_enter
         jc      .done
         call    e1000_stop
-        mov     eax, [fs:ebx + E1000_CTRL]
-        or      eax, CTRL_RST
-        mov     [fs:ebx + E1000_CTRL], eax
+        or      dword [fs:ebx], CTRL_RST
         mov     cx, RESET_MS            ; the EEPROM is loaded meanwhile
         call    timer_wait
         call    e1000_stop
-        mov     eax, [fs:ebx + E1000_CTRL]
+        mov     eax, [fs:ebx]
         and     eax, ~(CTRL_LRST | CTRL_FRCSPD | CTRL_FRCDPLX | CTRL_RST | CTRL_VME | CTRL_PHY_RST)
-        or      eax, CTRL_SLU | CTRL_ASDE
-        mov     [fs:ebx + E1000_CTRL], eax
-        clc
+        or      al, CTRL_SLU | CTRL_ASDE
+        mov     [fs:ebx], eax           ; CF = 0
+%if E1000_CTRL != 0
+  %error e1000_reset takes the first register for CTRL
+%endif
 .done:
         ret
 
@@ -173,35 +216,33 @@ e1000_reset:
 ; e1000_stop - no interrupts, no receiving, no sending, no addresses of our memory
 ; in:       FS:EBX = registers
 ; out:      CF = 0
-; clobbers: EAX, ESI, flags
+; clobbers: EAX, SI, EDI, flags
 ;---------------------------------------------------------------------------
 e1000_stop:
-        xor     eax, eax
-        mov     [rctl], eax
-        dec     eax
-        mov     [fs:ebx + E1000_IMC], eax
-        mov     dword [fs:ebx + E1000_TCTL], TCTL_PSP
+        or      eax, -1
+        mov     di, E1000_IMC
+        call    e1000_put
         inc     eax
-        mov     [fs:ebx + E1000_RCTL], eax
-        mov     si, e1000_ring_registers
+        mov     [rctl], eax
+        mov     si, e1000_zeroed
 .next:
-        push    ebx
-        add     bx, [cs:si]             ; BAR0 has 128 KiB: no carry out of the low word
-        mov     [fs:ebx], eax
-        pop     ebx
+        mov     di, [cs:si]
+        call    e1000_put
         inc     si
         inc     si
-        cmp     si, e1000_ring_registers_end
+        cmp     si, e1000_zeroed_end
         jb      .next
-        mov     eax, [fs:ebx + E1000_ICR]
+        mov     di, E1000_ICR
+        call    e1000_get
         clc
         ret
 
 RODATA nic_e1000
-e1000_ring_registers:
+e1000_zeroed:
+        dw      E1000_RCTL, E1000_TCTL
         dw      E1000_RDBAL, E1000_RDBAH, E1000_RDLEN, E1000_RDH, E1000_RDT
         dw      E1000_TDBAL, E1000_TDBAH, E1000_TDLEN, E1000_TDH, E1000_TDT
-e1000_ring_registers_end:
+e1000_zeroed_end:
 
 CODE nic_e1000
 ;---------------------------------------------------------------------------
@@ -246,20 +287,42 @@ e1000_open:
         add     di, e1000_tx_size
         loop    .tx
 
-        mov     edx, [nic_linear]
-        lea     eax, [edx + rx_ring]
-        mov     [fs:ebx + E1000_RDBAL], eax
-        mov     dword [fs:ebx + E1000_RDLEN], RX_RING * e1000_rx_size
-        lea     eax, [edx + tx_ring]
-        mov     [fs:ebx + E1000_TDBAL], eax
-        mov     dword [fs:ebx + E1000_TDLEN], TX_RING * e1000_tx_size
-        mov     dword [fs:ebx + E1000_TIPG], TIPG_COPPER
-        mov     dword [fs:ebx + E1000_TCTL], TCTL_EN | TCTL_PSP | TCTL_CT | TCTL_COLD
+        mov     eax, [nic_linear]
+        add     eax, rx_ring
+        mov     di, E1000_RDBAL
+        call    e1000_put
+        add     eax, tx_ring - rx_ring
+        mov     di, E1000_TDBAL
+        call    e1000_put
+        mov     si, e1000_opened
+.register:
+        cs lodsw
+        xchg    di, ax
+        cs lodsd
+        call    e1000_put
+        cmp     si, e1000_opened_end
+        jb      .register
         call    e1000_filter            ; RCTL before RDT: QEMU gives a frame that waits to a
-        jc      .done                   ; receiver that has buffers and is not enabled, and loses it
-        mov     dword [fs:ebx + E1000_RDT], RX_RING - 1
+        xor     eax, eax                ; receiver that has buffers and is not enabled, and loses it
+        mov     al, RX_RING - 1
+        mov     di, E1000_RDT
+        jmp     e1000_put
 .done:
         ret
+
+RODATA nic_e1000
+%macro E1000_VALUE 2
+        dw      %1
+        dd      %2
+%endmacro
+e1000_opened:
+        E1000_VALUE E1000_RDLEN, RX_RING * e1000_rx_size
+        E1000_VALUE E1000_TDLEN, TX_RING * e1000_tx_size
+        E1000_VALUE E1000_TIPG, TIPG_COPPER
+        E1000_VALUE E1000_TCTL, TCTL_EN | TCTL_PSP | TCTL_CT | TCTL_COLD
+e1000_opened_end:
+
+CODE nic_e1000
 
 ;---------------------------------------------------------------------------
 ; e1000_filter - station address, multicast table, receive control (driver.inc)
@@ -270,24 +333,19 @@ e1000_open:
 e1000_filter:
         call    mmio_enter
         jc      .done
+        mov     si, nic_mac
+        call    e1000_show_address
         xor     eax, eax
-        mov     esi, E1000_MTA
+        mov     di, E1000_MTA
 .clear:
-        cmp     esi, E1000_RAL0         ; the address in use is not cleared for a moment
-        jb      .zero
-        cmp     esi, E1000_RAH0
-        jbe     .kept
+        cmp     di, E1000_RAL0          ; the address in use is not cleared for a moment
+        jne     .zero
+        add     di, 2 * 4
 .zero:
-        mov     [fs:ebx + esi], eax
-.kept:
-        add     si, 4
-        cmp     si, E1000_RA_END
+        call    e1000_put
+        add     di, 4
+        cmp     di, E1000_RA_END
         jb      .clear
-        mov     eax, [nic_mac]
-        mov     [fs:ebx + E1000_RAL0], eax
-        movzx   eax, word [nic_mac + 4]
-        or      eax, RAH_AV
-        mov     [fs:ebx + E1000_RAH0], eax
 
         mov     si, nic_mcast
         mov     cx, [nic_mcast_count]
@@ -317,8 +375,8 @@ e1000_filter:
         cmp     eax, [rctl]
         je      .done                   ; CF = 0
         mov     [rctl], eax
-        mov     [fs:ebx + E1000_RCTL], eax
-        clc
+        mov     di, E1000_RCTL
+        jmp     e1000_put
 .done:
         ret
 
@@ -335,12 +393,8 @@ e1000_close:
         call    e1000_stop
         mov     cx, RESET_MS            ; a frame that is coming in is written to the end
         call    timer_wait
-        mov     eax, [nic_permanent_mac]
-        mov     [fs:ebx + E1000_RAL0], eax
-        movzx   eax, word [nic_permanent_mac + 4]
-        or      eax, RAH_AV
-        mov     [fs:ebx + E1000_RAH0], eax
-        clc
+        mov     si, nic_permanent_mac
+        jmp     e1000_show_address
 .done:
         ret
 
@@ -414,8 +468,8 @@ e1000_transmit:
         and     si, TX_RING - 1
         mov     [tx_next], si
         movzx   eax, si
-        mov     [fs:ebx + E1000_TDT], eax
-        clc
+        mov     di, E1000_TDT
+        jmp     e1000_put
 .done:
         ret
 
@@ -465,7 +519,7 @@ e1000_receive:
 ; e1000_give_back - return the descriptor whose frame the client has had
 ; in:       rx_held
 ; out:      nothing
-; clobbers: EAX, EBX, CX, DI, FS, flags
+; clobbers: EAX, EBX, CX, EDI, FS, flags
 ;---------------------------------------------------------------------------
 e1000_give_back:
         xor     ax, ax
@@ -492,10 +546,10 @@ e1000_give_back:
         movzx   eax, word [rx_next]
         dec     ax
         jns     .write
-        mov     al, RX_RING - 1
-        mov     ah, 0
+        mov     ax, RX_RING - 1
 .write:
-        mov     [fs:ebx + E1000_RDT], eax
+        mov     di, E1000_RDT
+        jmp     e1000_put
 .done:
         ret
 
@@ -503,13 +557,15 @@ e1000_give_back:
 ; e1000_irq_enable - interrupt on receive and transmit (driver.inc)
 ; in:       nic_mmio
 ; out:      CF = 0; CF = 1, AX = status
-; clobbers: AX, EBX, FS, flags
+; clobbers: EAX, EBX, EDI, FS, flags
 ;---------------------------------------------------------------------------
 E1000_INTERRUPTS equ INT_TXDW | INT_RXDMT0 | INT_RXO | INT_RXT0
 e1000_irq_enable:
         call    mmio_enter
         jc      .done
-        mov     dword [fs:ebx + E1000_IMS], E1000_INTERRUPTS
+        mov     eax, E1000_INTERRUPTS
+        mov     di, E1000_IMS
+        jmp     e1000_put
 .done:
         ret
 
@@ -517,12 +573,14 @@ e1000_irq_enable:
 ; e1000_irq_disable - no interrupts (driver.inc)
 ; in:       nic_mmio
 ; out:      CF = 0; CF = 1, AX = status
-; clobbers: AX, EBX, FS, flags
+; clobbers: EAX, EBX, EDI, FS, flags
 ;---------------------------------------------------------------------------
 e1000_irq_disable:
         call    mmio_enter
         jc      .done
-        mov     dword [fs:ebx + E1000_IMC], -1
+        or      eax, -1
+        mov     di, E1000_IMC
+        jmp     e1000_put
 .done:
         ret
 
@@ -543,14 +601,16 @@ e1000_irq_check:
 ; e1000_statistics - what the adapter counted (driver.inc)
 ; in:       nic_mmio
 ; out:      CF = 0; CF = 1, AX = status
-; clobbers: EAX, EBX, FS, flags
+; clobbers: EAX, EBX, EDI, FS, flags
 ;---------------------------------------------------------------------------
 e1000_statistics:
         call    mmio_enter
         jc      .done
-        mov     eax, [fs:ebx + E1000_CRCERRS]
+        mov     di, E1000_CRCERRS
+        call    e1000_get
         add     [stat_rx_crc], eax
-        mov     eax, [fs:ebx + E1000_MPC]
+        mov     di, E1000_MPC
+        call    e1000_get
         add     [stat_rx_resource], eax
         clc
 .done:
