@@ -70,7 +70,7 @@ def test_messages_of_the_rom_fit_on_a_line_of_the_screen() -> None:
         if entry.number not in numbers().values():
             continue
         about = "" if entry.name in NO_VARIABLE else "x" * longest + ": "
-        line = " (line 4096)" if entry.detail == "line" else ""
+        line = " (line 999)" if entry.detail == "line" else ""
         text = f"Warning, {about}RG-{entry.number} {entry.text}{line}: {entry.check}"
         assert len(text) < COLUMNS, text
 
