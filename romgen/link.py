@@ -97,8 +97,17 @@ def undi_symbols(undi: Program) -> dict[str, int]:
     return dict(sorted(symbols.items()))
 
 
-def link_rom(project: Project, layout: Any, objects: Sequence[Path], undi: Program) -> Linked:
-    """The boot ROM around `undi.bin` and `ev_block.bin`, which must be in the work folder."""
+def link_rom(
+    project: Project,
+    layout: Any,
+    objects: Sequence[Path],
+    undi: Program,
+    keep: Sequence[str] = (),
+) -> Linked:
+    """The boot ROM around `undi.bin` and `ev_block.bin`, which must be in the work folder.
+
+    keep: symbols that stay with what they need although nothing refers to them
+    """
     context = {
         "layout": layout,
         "undi_symbols": undi_symbols(undi),
@@ -106,6 +115,7 @@ def link_rom(project: Project, layout: Any, objects: Sequence[Path], undi: Progr
         "ev_file": EV_FILE,
     }
     embedded = ["-b", "binary", UNDI_FILE, EV_FILE]
+    kept = [f"--undefined={symbol}" for symbol in keep]
     return _link(
-        project, layout.name, "rom", objects, context, ["--gc-sections", *embedded]
+        project, layout.name, "rom", objects, context, ["--gc-sections", *kept, *embedded]
     )

@@ -28,6 +28,8 @@ boot tgtadm tgt
 test grub-mkimage grub-common
 test /usr/lib/grub/i386-pc/boot.img grub-pc-bin
 test syslinux syslinux
+test /usr/lib/syslinux/mbr/mbr.bin syslinux-common
+test iscsi-test-cu libiscsi-bin
 test mcopy mtools
 '
 

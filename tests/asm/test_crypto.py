@@ -8,8 +8,12 @@ import random
 import crcmod.predefined
 import pytest
 from bench.machine import Machine
+from bench.program import Program
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from romgen.build import build
+from romgen.project import ROOT, Project
 
 HASHES = {5: hashlib.md5, 6: hashlib.sha1, 7: hashlib.sha256}
 crc32c = crcmod.predefined.mkPredefinedCrcFun("crc-32c")
@@ -22,6 +26,15 @@ RFC_7143_VECTORS = [
     (bytes(range(32)), 0x46DD794E),
     (bytes(range(31, -1, -1)), 0x113FDB5C),
 ]
+
+ROUTINES = ("hash_init", "hash_update", "hash_final", "crc32c_add", "crc32c_detect")
+
+
+@pytest.fixture(scope="module")
+def rom_program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """A ROM that holds these routines, also while none of its own calls them."""
+    project = Project(ROOT, tmp_path_factory.mktemp("crypto"))
+    return Program.load(build(project, "iscsi-e1000", keep=ROUTINES).elf)
 
 
 def digest(machine: Machine, number: int, pieces: list[bytes]) -> bytes:

@@ -132,6 +132,13 @@ def test_unused_code_is_left_out(tiny_project: Project) -> None:
     assert unused[".text.unused"] == 101
 
 
+def test_unused_code_can_be_kept(tiny_project: Project) -> None:
+    append(tiny_project, BOOT, "\nglobal big\nCODE big\nbig: times 4096 nop\n")
+    # size_max is for the ROM, not for what only a test asks for.
+    built = build(tiny_project, NAME, keep=["unused_routine", "big"])
+    assert {"unused_routine", "big"} <= symbols(built).keys()
+
+
 def test_error_table(tiny_project: Project) -> None:
     built = build(tiny_project, NAME)
     at = symbols(built)["error_table"]
