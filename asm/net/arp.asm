@@ -220,7 +220,7 @@ arp_resolve:
         push    eax
         mov     ecx, [net_now]
         sub     edx, ecx
-        jle     .silence
+        js      .silence
         sub     ecx, [arp_again]
         js      .wait
         jmp     .ask

@@ -124,11 +124,14 @@ tcp_connect:
         pop     es
         mov     di, tcp_begin
         mov     cx, tcp_end - tcp_begin
-        xor     ax, ax
+        xor     eax, eax
         rep stosb
-        mov     di, scratch             ; frees all slots, too
-        mov     cx, SCRATCH_SIZE
-        rep stosb
+        mov     di, scratch
+.slot:
+        mov     [di + OOO.len], eax     ; free, whatever used the memory before
+        add     di, OOO_size
+        cmp     di, scratch + TCP_SLOTS * OOO_size
+        jb      .slot
         pop     eax
         mov     [tcp_remote_ip], eax
         pop     cx
@@ -152,7 +155,7 @@ tcp_connect:
         pop     edx
         push    edx
         sub     edx, [net_now]
-        jg      .wait
+        jns     .wait
         mov     ax, [tcp_icmp]          ; what a router said is better than "no answer"
         test    ax, ax
         jnz     .silence
@@ -237,7 +240,7 @@ tcp_close:
         je      .out
         mov     edx, eax
         sub     edx, [net_now]
-        jg      .wait
+        jns     .wait
         jmp     tcp_abort
 .out:
         ret
@@ -385,7 +388,9 @@ tcp_tx_free:
         mov     eax, [bx + TXREC.seq]
         add     eax, [bx + TXREC.total]
         sub     eax, [tcp_snd_una]
-        jg      .out
+        jz      .done
+        jns     .out
+.done:
         call    tcp_next_record
         mov     [tx_first], bx
         dec     byte [tx_count]

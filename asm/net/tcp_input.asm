@@ -400,14 +400,15 @@ tcp_ack_new:
         mov     [tcp_snd_una], eax
         mov     edx, eax
         sub     edx, [tcp_snd_nxt]      ; what was set back for repetition may have arrived after all
-        jle     .next_set
+        js      .next_set
         mov     [tcp_snd_nxt], eax
 .next_set:
         test    byte [tcp_state], TCP_OWN_FIN
         jz      .no_fin
         mov     edx, eax
         sub     edx, [tcp_snd_end]
-        jle     .no_fin
+        js      .no_fin
+        jz      .no_fin
         or      byte [tcp_state], TCP_FIN_ACKED
 .no_fin:
         cmp     byte [tcp_rtt_on], 0
@@ -415,8 +416,11 @@ tcp_ack_new:
         sub     eax, [tcp_rtt_seq]
         js      .timed
         call    tcp_rtt_sample
-.timed:
-        call    tcp_rto_set             ; takes back the doubling
+.timed:                                 ; without a sample the doubled time-out stays (Karn)
+        cmp     byte [tcp_timer], TIMER_PERSIST
+        jne     .answered
+        call    tcp_rto_set             ; but probes double it for another reason
+.answered:
         mov     byte [tcp_timer], TIMER_OFF
         mov     byte [tcp_retries], 0
         mov     byte [tcp_dup_acks], 0
@@ -488,10 +492,9 @@ tcp_data:
         test    byte [tcp_state], TCP_PEER_FIN
         jnz     .out                    ; nothing can come behind a FIN
         jecxz   .fin
-        mov     eax, [tcp_rcv_nxt]
-        sub     eax, [seg_seq]
-        jg      .before
-        neg     eax                     ; EAX = distance from rcv_nxt
+        mov     eax, [seg_seq]
+        sub     eax, [tcp_rcv_nxt]      ; EAX = distance from rcv_nxt
+        js      .before
         mov     ebx, [tcp_rcv_wnd]
         sub     ebx, eax
         cmp     ecx, ebx
@@ -502,6 +505,7 @@ tcp_data:
         jnz     tcp_store
         jmp     .deliver
 .before:
+        neg     eax
         sub     ecx, eax                ; begins with bytes that we have
         jbe     .fin
         add     si, ax

@@ -58,7 +58,8 @@ tcp_output:
         mov     eax, [tcp_snd_nxt]
         mov     edx, eax
         sub     edx, [tcp_snd_max]
-        jle     .again
+        js      .again
+        jz      .again
         mov     [tcp_snd_max], eax
         cmp     byte [tcp_rtt_on], 0
         jne     .timed
@@ -153,7 +154,7 @@ tcp_sendable:
 .window:
         add     ecx, [tcp_snd_una]
         sub     ecx, [tcp_snd_nxt]      ; ECX = room left in the windows
-        jge     .room
+        jns     .room
         xor     ecx, ecx
 .room:
         cmp     ecx, [tcp_mss]

@@ -93,7 +93,7 @@ tcp_timers:
         add     edx, ecx
         mov     ebx, edx
         sub     ebx, [tcp_snd_max]
-        jle     .known
+        js      .known
         mov     [tcp_snd_max], edx      ; its acknowledgement is welcome; snd_nxt stays
 .known:
         mov     bl, TCP_ACK

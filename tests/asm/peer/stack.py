@@ -27,6 +27,9 @@ PEER_IP = "192.0.2.1"
 GATEWAY_MAC = bytes.fromhex("02aabbccddfe")
 GATEWAY_IP = "192.0.2.254"
 FRAME_ROOM = 2048
+# struct TXREC of asm/include/net.inc: (offset, size) of the lengths and the payload's address
+TX_HEADER_LEN, TX_TAIL_LEN, TX_PAYLOAD_LEN, TX_PAYLOAD = (8, 2), (10, 2), (12, 4), (16, 4)
+TX_SEQ, TX_TOTAL, TX_HEADER, TX_TAIL, TX_SIZE = (0, 4), (4, 4), 20, 84, 92
 CLOSED, SYN_SENT, ESTABLISHED, OWN_FIN, PEER_FIN, FIN_ACKED = 0, 1, 2, 4, 8, 16
 
 
@@ -229,19 +232,44 @@ class Stack:
     def tcp_error(self) -> int:
         return self.machine.get("tcp_error")
 
-    def queue(self, header: bytes = b"", payload: bytes = b"", tail: bytes = b"") -> None:
-        """A record, as iSCSI queues it; the payload lies in memory of its own."""
+    def queue(
+        self, header: bytes = b"", payload: bytes = b"", tail: bytes = b"", linear: int = 0
+    ) -> None:
+        """A record, as iSCSI queues it; the payload lies at ``linear``, else in memory of its own."""
         machine = self.machine
         result = machine.call("tcp_tx_alloc")
         assert not result.cf, "no free record"
         record = machine.data + result.di
-        linear = machine.buffer(max(len(payload), 1), payload, writable=False)
-        fields = [(8, 2, len(header)), (10, 2, len(tail)), (12, 4, len(payload)), (16, 4, linear)]
-        for offset, size, value in fields:
+        linear = linear or machine.buffer(max(len(payload), 1), payload, writable=False)
+        for (offset, size), value in (
+            (TX_HEADER_LEN, len(header)),
+            (TX_TAIL_LEN, len(tail)),
+            (TX_PAYLOAD_LEN, len(payload)),
+            (TX_PAYLOAD, linear),
+        ):
             machine.write(record + offset, value.to_bytes(size, "little"))
-        machine.write(record + 20, header)
-        machine.write(record + 84, tail)
+        machine.write(record + TX_HEADER, header)
+        machine.write(record + TX_TAIL, tail)
         machine.call("tcp_tx_commit", di=result.di)
+
+    def queue_inside(self, header: bytes) -> None:
+        """A record without payload, queued while the ROM runs (in place of a call to it)."""
+        machine = self.machine
+        offset, end = machine.get("tx_next"), machine.get("tcp_snd_end", 4)
+        record = machine.data + offset
+        machine.write(record, bytes(TX_SIZE))
+        for (place, size), value in (
+            (TX_SEQ, end),
+            (TX_TOTAL, len(header)),
+            (TX_HEADER_LEN, len(header)),
+        ):
+            machine.write(record + place, value.to_bytes(size, "little"))
+        machine.write(record + TX_HEADER, header)
+        first = machine.address("tx_records")
+        following = offset + TX_SIZE
+        machine.set("tx_next", first if following == first + 8 * TX_SIZE else following)
+        machine.set("tcp_snd_end", (end + len(header)) & 0xFFFFFFFF, 4)
+        machine.set("tx_count", machine.get("tx_count", 1) + 1, 1)
 
     @property
     def idle(self) -> bool:
