@@ -17,7 +17,7 @@ from typing import Any
 from romgen.assemble import Assembly, Unit, object_path
 from romgen.compose import compose, ev_block_bytes, verify
 from romgen.errors import EXIT_FINDINGS, RomgenError, shown
-from romgen.generate import generate, load_inputs
+from romgen.generate import Inputs, generate, load_inputs
 from romgen.image_map import image_map
 from romgen.layout import EV_TEXT_MAX, IMAGE_MAX, Layout
 from romgen.link import EV_FILE, Linked, link_rom, link_undi
@@ -112,58 +112,80 @@ def build(
     inputs = load_inputs(project, name)
     layout = inputs.layout
     sources = find_sources(project, layout)
-    work = project.work(layout.name)
-    with _locked(work):
-        generated = tuple(generate(project, inputs))
-        objects = work / "obj"
-        units = {
-            source: Unit(source, object_path(project.root, objects, source))
-            for source in (*sources.rom, *generated, *sources.undi)
-        }
-        includes = [
-            project.root / "asm" / "include",
-            project.root / "undi" / "include",
-            project.generated(layout.name),
-        ]
-        undi_units = [units[path] for path in sources.undi]
-        rom_units = [units[path] for path in (*sources.rom, *generated)]
-        with Assembly(project.root, includes) as assembly:
-            assembly.start(undi_units)
-            assembly.start(rom_units)
-            # The UNDI is linked while the ROM's sources are assembled.
-            undi_assembled = assembly.good(undi_units)
-            if undi_assembled:
-                undi = link_undi(project, layout, [unit.object for unit in undi_units])
-            messages = assembly.finish()
-        write_atomic(work / EV_FILE, ev_block_bytes(ev_text, layout.ev_capacity))
-        rom = link_rom(project, layout, [unit.object for unit in rom_units], undi.program, keep)
-        names = {
-            str(unit.object.relative_to(work)): shown(source, project.root)
-            for source, unit in units.items()
-        }
+    with _locked(project.work(layout.name)):
+        made = _programs(project, inputs, sources, ev_text, keep)
         map_data = image_map(
-            layout, rom.program, rom.map_file, undi.program, undi.map_file, names
+            layout,
+            made.rom.program,
+            made.rom.map_file,
+            made.undi.program,
+            made.undi.map_file,
+            made.sources,
         )
         return _finish(
             project,
             layout,
-            rom,
-            undi,
+            made,
             map_data,
             IMAGE_MAX if keep else layout.size_max,
-            messages + undi.messages + rom.messages,
             started,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Programs:
+    """The linked programs, the tools' warnings, the source of each object."""
+
+    rom: Linked
+    undi: Linked
+    messages: str
+    sources: dict[str, str]
+
+
+def _programs(
+    project: Project, inputs: Inputs, sources: Sources, ev_text: bytes, keep: Sequence[str]
+) -> _Programs:
+    """Generate, assemble, link. What can go on while nasm is at work does."""
+    layout = inputs.layout
+    work = project.work(layout.name)
+    includes = [
+        project.root / "asm" / "include",
+        project.root / "undi" / "include",
+        project.generated(layout.name),
+    ]
+
+    def units(paths: Sequence[Path]) -> list[Unit]:
+        return [Unit(path, object_path(project.root, work / "obj", path)) for path in paths]
+
+    undi_units, rom_units = units(sources.undi), units(sources.rom)
+    generate(project, inputs, ".inc")
+    with Assembly(project.root, includes) as assembly:
+        assembly.start([*undi_units, *rom_units])
+        generated = units(generate(project, inputs, ".asm"))
+        assembly.start(generated)
+        rom_units += generated
+        if assembly.good(undi_units):
+            undi = link_undi(project, layout, [unit.object for unit in undi_units])
+        messages = assembly.finish()
+    write_atomic(work / EV_FILE, ev_block_bytes(ev_text, layout.ev_capacity))
+    rom = link_rom(project, layout, [unit.object for unit in rom_units], undi.program, keep)
+    return _Programs(
+        rom,
+        undi,
+        messages + undi.messages + rom.messages,
+        {
+            str(unit.object.relative_to(work)): shown(unit.source, project.root)
+            for unit in (*undi_units, *rom_units)
+        },
+    )
 
 
 def _finish(
     project: Project,
     layout: Layout,
-    rom: Linked,
-    undi: Linked,
+    made: _Programs,
     map_data: dict[str, Any],
     size_max: int,
-    messages: str,
     started: float,
 ) -> Built:
     """Write the products. The map comes first: it is needed most when the image does not fit."""
@@ -179,13 +201,13 @@ def _finish(
             f"see {shown(map_path, project.root)} for what takes them",
             status=EXIT_FINDINGS,
         )
-    image = compose(rom.program.flat(rom.program.value("rom_end")), layout)
+    image = compose(made.rom.program.flat(made.rom.program.value("rom_end")), layout)
     verify(image, layout)
     elf_path = out / f"{layout.name}.elf"
     undi_path = out / f"{layout.name}.undi.elf"
     rom_path = out / f"{layout.name}.rom"
-    write_atomic(elf_path, rom.program.path.read_bytes())
-    write_atomic(undi_path, undi.program.path.read_bytes())
+    write_atomic(elf_path, made.rom.program.path.read_bytes())
+    write_atomic(undi_path, made.undi.program.path.read_bytes())
     write_atomic(rom_path, image)
     return Built(
         layout,
@@ -194,6 +216,6 @@ def _finish(
         undi_path,
         map_path,
         map_data,
-        messages,
+        made.messages,
         time.monotonic() - started,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from romgen.catalog import DETAIL_KINDS, ErrorEntry, Nic, load_errors, load_nics
 from romgen.errors import RomgenError, shown
 from romgen.ev.table import Table, load_table
 from romgen.layout import Layout, find_layout, load_layout
-from romgen.pair_codes import pack
+from romgen.pair_codes import Packed, pack
 from romgen.project import Project, write_atomic
 
 
@@ -95,6 +96,27 @@ def nasm_hex(value: int, digits: int = 4) -> str:
     return f"0x{value:0{digits}X}"
 
 
+class PackedErrors:
+    """The errors' texts packed (`pair_codes.Packed`), once a template asks for them."""
+
+    def __init__(self, errors: Sequence[ErrorEntry]) -> None:
+        self._errors = errors
+
+    @cached_property
+    def _packed(self) -> Packed:
+        return pack([t.encode() for e in self._errors for t in (e.text, e.check)])
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """What the codes stand for."""
+        return self._packed.pairs
+
+    @property
+    def texts(self) -> tuple[bytes, ...]:
+        """For each error what failed and what to check."""
+        return self._packed.texts
+
+
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """Everything that templates are filled from."""
@@ -112,7 +134,7 @@ class Inputs:
             "layout": self.layout,
             "nics": self.nics,
             "errors": self.errors,
-            "packed": pack([t.encode() for e in self.errors for t in (e.text, e.check)]),
+            "packed": PackedErrors(self.errors),
             "detail_kinds": DETAIL_KINDS,
             "formats": self.formats,
             "constants": self.constants,
@@ -184,17 +206,14 @@ def _line(error: BaseException, name: str) -> int:
     return line
 
 
-def generate(project: Project, inputs: Inputs) -> list[Path]:
-    """Write all generated files of the layout; returns the paths of the `.asm` ones."""
+def generate(project: Project, inputs: Inputs, kind: str) -> list[Path]:
+    """Write the generated files of the layout that end in `kind`: `.inc` or `.asm`."""
     env = environment(project.templates)
     folder = project.generated(inputs.layout.name)
     context = inputs.context()
-    sources: list[Path] = []
-    for name in env.list_templates(
-        filter_func=lambda template: template.endswith((".inc.j2", ".asm.j2"))
-    ):
+    written: list[Path] = []
+    for name in env.list_templates(filter_func=lambda template: template.endswith(f"{kind}.j2")):
         path = folder / name.removesuffix(".j2")
         write_atomic(path, render(env, name, context, project.root))
-        if path.suffix == ".asm":
-            sources.append(path)
-    return sources
+        written.append(path)
+    return written

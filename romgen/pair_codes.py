@@ -30,34 +30,20 @@ def pack(texts: Sequence[bytes]) -> Packed:
     for text in texts:
         if any(byte >= FIRST_CODE or byte == 0 for byte in text):
             raise ValueError(f"not plain ASCII: {text!r}")
-    work = [list(text) for text in texts]
+    # One string with the texts' ends in it, so that counting and replacing run inside of Python.
+    work = "\0".join(text.decode("ascii") for text in texts)
     pairs: list[tuple[int, int]] = []
     while len(pairs) < CODES:
-        counts: Counter[tuple[int, int]] = Counter()
-        for text in work:
-            counts.update(pairwise(text))
-        if not counts:
-            break
-        best, count = max(counts.items(), key=lambda item: (item[1], item[0]))
+        counts = Counter(pairwise(work))
+        found = [(count, pair) for pair, count in counts.items() if "\0" not in pair]
+        count, (first, second) = max(found, default=(0, ("", "")))
         if count < WORTH:
             break
         code = FIRST_CODE + len(pairs)
-        pairs.append(best)
-        work = [_replace(text, best, code) for text in work]
-    return Packed(tuple(pairs), tuple(bytes(text) for text in work))
-
-
-def _replace(text: list[int], pair: tuple[int, int], code: int) -> list[int]:
-    out: list[int] = []
-    index = 0
-    while index < len(text):
-        if tuple(text[index : index + 2]) == pair:
-            out.append(code)
-            index += 2
-        else:
-            out.append(text[index])
-            index += 1
-    return out
+        pairs.append((ord(first), ord(second)))
+        work = work.replace(first + second, chr(code))
+    packed = work.split("\0") if texts else []
+    return Packed(tuple(pairs), tuple(text.encode("latin-1") for text in packed))
 
 
 def unpack(packed: Packed, text: bytes) -> bytes:

@@ -23,6 +23,8 @@ def run(args: argparse.Namespace) -> int:
     """Generate for each layout; prints the folders."""
     project = Project(build=args.build_dir.resolve()) if args.build_dir else Project()
     for name in args.layouts or names(project.layouts):
-        generate(project, load_inputs(project, name))
+        inputs = load_inputs(project, name)
+        for kind in (".inc", ".asm"):
+            generate(project, inputs, kind)
         print(project.generated(name))
     return 0
