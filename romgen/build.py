@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from romgen.assemble import Assembly, Unit, object_path
 from romgen.compose import compose, ev_block_bytes, verify
@@ -20,8 +20,10 @@ from romgen.errors import EXIT_FINDINGS, RomgenError, shown
 from romgen.generate import Inputs, generate, load_inputs
 from romgen.image_map import image_map
 from romgen.layout import EV_TEXT_MAX, IMAGE_MAX, Layout
-from romgen.link import EV_FILE, Linked, link_rom, link_undi
 from romgen.project import Project, write_atomic
+
+if TYPE_CHECKING:
+    from romgen.link import Linked
 
 LOCK_TIMEOUT = 120.0
 """Seconds to wait for another build of the same layout."""
@@ -164,6 +166,9 @@ def _programs(
         generated = units(generate(project, inputs, ".asm"))
         assembly.start(generated)
         rom_units += generated
+        # Imported here: pyelftools takes as long to load as ten sources to assemble.
+        from romgen.link import EV_FILE, link_rom, link_undi
+
         if assembly.good(undi_units):
             undi = link_undi(project, layout, [unit.object for unit in undi_units])
         messages = assembly.finish()

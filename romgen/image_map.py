@@ -11,10 +11,12 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from romgen.elf import Program, Symbol
 from romgen.layout import BLOCK, Layout
+
+if TYPE_CHECKING:
+    from romgen.elf import Program, Symbol
 
 SCHEMA = 1
 """Rises when a reader of the JSON would have to change."""
