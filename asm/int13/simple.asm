@@ -32,9 +32,9 @@ CODE int13
 int13_00_reset:
         push    INT13_RESET_FAILED
 int13_check_session: ; fallthrough: the status for a failure is on the stack
-        push    bp
+        push    ebp
         call    disk_check
-        pop     bp
+        pop     ebp
         pop     ax
         jc      int13_done
 int13_succeed: ; fallthrough: functions that have nothing to do

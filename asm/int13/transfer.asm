@@ -94,7 +94,7 @@ int13_buffer_fits:
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 int13_transfer:
-        push    bp
+        push    ebp
         mov     [int13_lba], eax
         mov     [int13_lba + 4], edx
         mov     [int13_left], ecx
@@ -131,7 +131,7 @@ int13_transfer:
         jmp     short .next
 .success:
         mov     al, INT13_OK
-        pop     bp
+        pop     ebp
         ret
 .failed:
         mov     [int13_error], ax
@@ -144,7 +144,7 @@ int13_transfer:
         mov     [int13_error], ax
 .status:
         mov     al, [disk_status]
-        pop     bp
+        pop     ebp
         ret
 
 ;---------------------------------------------------------------------------

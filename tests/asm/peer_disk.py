@@ -62,8 +62,8 @@ class PeerDisk:
         self.written[0] = content.ljust(SECTOR, b"\0") + self.block(0)[SECTOR:]
 
     def _scramble(self) -> None:
-        """Nothing but DS, SS, SP, BP and GS survives a real transfer for sure."""
-        for register in ("eax", "ebx", "ecx", "edx", "esi", "edi"):
+        """Nothing but DS, SS, SP and GS survives a real transfer for sure."""
+        for register in ("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp"):
             self.machine.set_reg(register, 0xA5A5A5A5)
         for register in ("es", "fs"):
             self.machine.set_reg(register, 0x5A5A)
