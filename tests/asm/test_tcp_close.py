@@ -11,7 +11,7 @@ from peer.tcp import TcpPeer, connected
 
 @pytest.fixture
 def stack(machine: Machine) -> Stack:
-    return Stack(machine)
+    return Stack(machine, step=5)
 
 
 def close(stack: Stack) -> int:

@@ -13,7 +13,7 @@ RING = 16 - 2  # buffers of the layout without those left to broadcasts
 
 @pytest.fixture
 def stack(machine: Machine) -> Stack:
-    return Stack(machine)
+    return Stack(machine, step=5)
 
 
 def test_handshake(stack: Stack) -> None:

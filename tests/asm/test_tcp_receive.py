@@ -11,7 +11,7 @@ from peer.stack import CLOSED, ESTABLISHED, PEER_FIN, Stack
 from peer.tcp import TcpPeer, connected
 
 WINDOW = 14 * 1440
-WRAPS = [1_000_000, 0xFFFFFF00, 0xFFFFFFFF, 0x7FFFFF80]
+WRAPS = [0xFFFFFF00, 0x7FFFFF80]
 
 
 @pytest.fixture
@@ -300,18 +300,20 @@ def test_options_in_a_data_segment_are_skipped(stack: Stack, peer: TcpPeer) -> N
     assert stack.received == b"data"
 
 
-@pytest.mark.parametrize("bit", range(0, 24 * 8, 5))
-def test_any_flipped_bit_is_noticed(stack: Stack, peer: TcpPeer, bit: int) -> None:
-    raw = bytearray(peer.segment(b"abcd").build("192.0.2.1", "192.0.2.10"))
-    raw[bit // 8] ^= 1 << bit % 8
-    stack.send_packet(6, bytes(raw))
-    stack.poll()
+def test_any_flipped_bit_is_noticed(stack: Stack, peer: TcpPeer) -> None:
+    good = peer.segment(b"abcd").build("192.0.2.1", "192.0.2.10")
+    for bit in range(len(good) * 8):
+        raw = bytearray(good)
+        raw[bit // 8] ^= 1 << bit % 8
+        stack.send_packet(6, bytes(raw))
+    stack.poll(len(good) * 8 // 32 + 1)
+    assert stack.pending == 0
     assert stack.received == b"" and acks(stack) == []
 
 
-@pytest.mark.parametrize("length", range(0, 20, 3))
-def test_truncated_segment(stack: Stack, peer: TcpPeer, length: int) -> None:
-    stack.send_packet(6, peer.segment().build("192.0.2.1", "192.0.2.10")[:length])
+def test_truncated_segment(stack: Stack, peer: TcpPeer) -> None:
+    for length in range(20):
+        stack.send_packet(6, peer.segment().build("192.0.2.1", "192.0.2.10")[:length])
     stack.poll()
     assert acks(stack) == []
 

@@ -44,7 +44,8 @@ class Stack:
 
     sent: what the ROM sent, parsed and checked, oldest first
     received: bytes that ``iscsi_rx`` was given
-    listeners: called with each frame that the ROM sends, at once
+    listeners: called with each frame that the ROM sends, at once; tap: with its bytes
+    on_poll: called whenever the ROM looks for a frame
     rx_error: what the next ``iscsi_rx`` answers (an error number), 0 = fine
     clock: milliseconds; ``step`` pass at each look at it
     """
@@ -58,11 +59,12 @@ class Stack:
         mask: str = "255.255.255.0",
         gateway: str = "0.0.0.0",
         clock: int = 1000,
+        step: int = 1,
         random_dword: int | None = None,
     ) -> None:
         self.machine = machine
         self.noise = random.Random(7)
-        self.clock, self.step = clock, 1
+        self.clock, self.step = clock, step
         self.vlan = vlan
         self.sent: list[Frame] = []
         self.raw: list[bytes] = []
@@ -71,6 +73,8 @@ class Stack:
         self.rx_error = 0
         self.rx_hook: Callable[[bytes], None] | None = None
         self.listeners: list[Callable[[Frame], None]] = []
+        self.tap: Callable[[bytes], None] | None = None
+        self.on_poll: Callable[[], None] | None = None
         self._random = random_dword
         self._queue: list[tuple[int, int, bytes]] = []
         self._count = 0
@@ -103,6 +107,8 @@ class Stack:
         self.machine.write(self._frame, b"\xcc" * FRAME_ROOM)
 
     def _receive(self) -> None:
+        if self.on_poll:
+            self.on_poll()
         self._spoil()
         if not self._queue or self._queue[0][0] > self.clock:
             self.machine.set_cf(True)
@@ -126,6 +132,8 @@ class Stack:
         self.sent.append(frame)
         self.raw.append(raw)
         self.machine.set_cf(bool(self.noise.getrandbits(1)))  # nobody may depend on it
+        if self.tap:
+            self.tap(raw)
         for listener in self.listeners:
             listener(frame)
 
