@@ -1,0 +1,52 @@
+"""INT 13h in the states in which DOS leaves a PC: A20 closed, another GDT, virtual-8086 mode."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from romgen.boot import ev
+from romgen.boot.console import GuestReport, guest_report
+from romgen.boot.disk import TICKS_PER_SECOND
+from romgen.boot.guest import EXIT_PASS, assemble
+from romgen.boot.qemu import Machine, Nic, Stop, run
+from romgen.target import Disk, Script, Target
+
+SECTORS = 20_160  # 20 cylinders of 16 heads, 63 sectors
+REACHED_BY_MEMORY = {"e1000", "vmxnet3"}
+"""Their registers lie above 1 MiB and nowhere else: no way there in virtual-8086 mode."""
+IO_TIMEOUT = 3  # seconds
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("modes") / "disk.img"
+    with path.open("wb") as stream:
+        stream.write(assemble("modes", {"DISK_ID": 7, "DISK_SECTORS": SECTORS, "PART_FIRST": 63}))
+        stream.truncate(SECTORS * 512)
+    return path
+
+
+def boot(rom: Path, device: str, folder: Path, image: Path) -> GuestReport:
+    script = Script()
+    with Target(script, Disk(image)) as target:
+        text = ev.text(ev.defaults(target.port, 1, script.name))
+        text += f"IOTimeout={IO_TIMEOUT}\n"
+        result = run(Machine(nic=Nic(device, rom), ev=text), Stop(90), folder)
+    report = guest_report(result.console.lines)
+    assert result.status == EXIT_PASS and report.complete, result.console.text
+    return report
+
+
+def test_every_mode(rom: Path, device: str, tmp_path: Path, image: Path) -> None:
+    report = boot(rom, device, tmp_path, image)
+    assert "a20.stays-closed" in report.ok  # QEMU can close it, so this was tested
+    assert "fault" not in report.facts, "the ROM uses an instruction that no monitor lets through"
+    status, ticks, _ = report.facts["v86"][0].split()
+    if device in REACHED_BY_MEMORY:
+        assert int(status, 16) >> 8 != 0  # an error, and no hang
+        assert int(ticks) <= (IO_TIMEOUT + 12) * TICKS_PER_SECOND
+    else:
+        assert int(status, 16) >> 8 == 0
+        assert int(ticks) <= TICKS_PER_SECOND
