@@ -476,3 +476,11 @@ def test_pci_address_port_comes_back(started: Client) -> None:
 def test_code_segment_holds_the_loaders_words(client: Client) -> None:
     home = client.machine.read(UNDI_CODE_SEGMENT * 16 + 0x3C, 4)
     assert struct.unpack("<HH", home) == (UNDI_DATA_SEGMENT, 0xC800)
+
+
+def test_pxenv_entry(opened: Client) -> None:
+    """BX and ES:DI, at CS:0; the client sets them in any case."""
+    opened.machine.set("undi_entry", UNDI_CODE_SEGMENT << 16, 4)
+    status, block = opened.call(op("GET_INFORMATION"), pxe.p_information)
+    assert (status, block["current_address"][:6]) == (OK, OWN)
+    assert opened.call(0x71)[0] == UNSUPPORTED
