@@ -22,8 +22,9 @@ from pathlib import Path
 ASM_TESTS = Path(__file__).resolve().parents[1]
 ROOT = ASM_TESTS.parents[1]
 CORPUS = ROOT / "tests" / "corpus"
-if str(ASM_TESTS) not in sys.path:
-    sys.path.insert(0, str(ASM_TESTS))
+for folder in (ASM_TESTS, ROOT):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
 
 from bench.machine import BenchError, Machine  # noqa: E402
 

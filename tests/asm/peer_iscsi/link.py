@@ -93,6 +93,10 @@ class Link:
     def start_clock(self, ms: int) -> None:
         self._loop.ms = ms
 
+    def close_connection(self) -> None:
+        """Ends what is open, so that the next run begins afresh."""
+        self._end()
+
     def close(self) -> None:
         self._end()
         self._loop.close()
