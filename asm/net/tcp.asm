@@ -90,6 +90,7 @@ tcp_state:      resb 1          ; TCP_CLOSED, ... (net.inc)
 tcp_last_port:  resw 1          ; of the last connection
                 alignb 4
 tx_records:     resb TX_RECORDS * TXREC_size
+BSS scratch                     ; placed by itself: it is seldom written (layouts/templates/rom.ld.j2)
 scratch:        resb SCRATCH_SIZE
 
 CODE tcp

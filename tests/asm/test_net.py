@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 import pytest
 from bench.machine import Machine
-from peer.packets import ACK, ARP, BROADCAST, IP, SYN, TCP_PROTOCOL, Arp, Frame, Packet, Segment, checksum
+from peer.packets import (
+    ACK,
+    ARP,
+    BROADCAST,
+    IP,
+    SYN,
+    TCP_PROTOCOL,
+    Arp,
+    Frame,
+    Packet,
+    Segment,
+    checksum,
+)
 from peer.stack import (
     GATEWAY_IP,
     GATEWAY_MAC,
@@ -28,7 +41,9 @@ def echo(data: bytes, sequence: int = 7, *, sum_error: int = 0) -> bytes:
     return raw[:2] + struct.pack(">H", checksum(raw) ^ sum_error) + raw[4:]
 
 
-def request(op: int = 1, target: str = OWN_IP, sender: str = OTHER_IP, mac: bytes = OTHER_MAC) -> Arp:
+def request(
+    op: int = 1, target: str = OWN_IP, sender: str = OTHER_IP, mac: bytes = OTHER_MAC
+) -> Arp:
     return Arp(op, mac, sender, ZERO_MAC, target)
 
 
@@ -55,7 +70,8 @@ def test_arp_probe_for_our_address_is_answered(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    "arp", [request(target=OTHER_IP), request(op=2), request(op=9), request(mac=b"\x01" + OTHER_MAC[1:])]
+    "arp",
+    [request(target=OTHER_IP), request(op=2), request(op=9), request(mac=b"\x01" + OTHER_MAC[1:])],
 )
 def test_other_arp_is_not_answered(stack: Stack, arp: Arp) -> None:
     stack.deliver(stack.frame(ARP, arp.build(), OTHER_MAC, BROADCAST))
@@ -85,7 +101,7 @@ def test_resolve_retries_faster_and_faster_spaced(stack: Stack) -> None:
     stack.listeners.append(lambda frame: times.append(stack.clock))
     result = stack.connect(timeout=5000)
     assert result.cf and result.ax == stack.error("ARP_TARGET")
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert [round(gap, -1) for gap in gaps[:4]] == [130, 250, 500, 1000]
     assert max(gaps) <= 1010 and 6 <= len(times) <= 8
     assert all(frame.dest == BROADCAST for frame in stack.sent)
@@ -385,7 +401,9 @@ def test_segment_to_no_connection_draws_a_reset(
     assert reset.data == b"" and ack in (0, 77)
 
 
-@pytest.mark.parametrize(("source", "flags"), [(PEER_IP, 4), (PEER_IP, 4 | ACK), ("224.1.1.1", ACK)])
+@pytest.mark.parametrize(
+    ("source", "flags"), [(PEER_IP, 4), (PEER_IP, 4 | ACK), ("224.1.1.1", ACK)]
+)
 def test_no_reset_for_a_reset_or_a_group(stack: Stack, source: str, flags: int) -> None:
     segment = Segment(3260, 50000, 500, 77, flags)
     stack.send_packet(TCP_PROTOCOL, segment.build(source, OWN_IP), source)

@@ -23,7 +23,7 @@ def close(stack: Stack) -> int:
 
 
 def on_fin(stack: Stack, peer: TcpPeer, *answers: tuple[int, int, int]) -> None:
-    """When the ROM's FIN comes, answers with (flags, seq offset, ack offset from the FIN's number)."""
+    """Answers the ROM's FIN with (flags, seq offset, ack offset from the FIN's number)."""
     done: list[int] = []
 
     def listener(frame: Frame) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from bench.machine import Machine
 from peer.packets import ACK, FIN, RST, SYN, Frame, mss_option
@@ -27,7 +29,7 @@ def test_handshake(stack: Stack) -> None:
     assert (syn.packet.source, syn.packet.dest) == (OWN_IP, PEER_IP)
     assert syn.segment.flags == SYN and syn.segment.options == mss_option(1460)
     assert syn.segment.ack == 0 and syn.segment.window == RING * 536
-    assert 49152 <= syn.segment.src_port
+    assert syn.segment.src_port >= 49152
     assert ack.segment.flags == ACK and ack.segment.data == b""
     assert ack.segment.seq == (syn.segment.seq + 1) % (1 << 32)
     assert ack.segment.ack == peer.seq and ack.segment.window == RING * 1440
@@ -91,7 +93,9 @@ def test_mss_option(stack: Stack, options: bytes, mss: int) -> None:
     assert peer.syns[0].options == mss_option(1460)
 
 
-@pytest.mark.parametrize(("mtu", "mss"), [(1500, 1460), (576, 536), (1400, 1360), (9000, 1460), (0, 536)])
+@pytest.mark.parametrize(
+    ("mtu", "mss"), [(1500, 1460), (576, 536), (1400, 1360), (9000, 1460), (0, 536)]
+)
 def test_mtu_limits_both_ways(machine: Machine, mtu: int, mss: int) -> None:
     stack = Stack(machine, mtu=mtu)
     peer = connected(stack)
@@ -121,7 +125,7 @@ def test_syn_is_repeated_with_back_off(stack: Stack) -> None:
     result = stack.connect(timeout=10_000)
     assert result.cf and result.ax == stack.error("TCP_CONNECT_TIMEOUT")
     assert stack.state == CLOSED
-    gaps = [round((b - a) / 1000) for a, b in zip(times, times[1:], strict=False)]
+    gaps = [round((b - a) / 1000) for a, b in itertools.pairwise(times)]
     assert gaps == [1, 2, 4]
     assert len({segment.seq for segment in peer.syns}) == 1
     assert stack.machine.bytes_of("error_detail", 4) == bytes([192, 0, 2, 1])
@@ -212,9 +216,11 @@ def test_data_in_the_syn_ack_comes_again(stack: Stack) -> None:
     stack.answer_arp()
     peer = TcpPeer(stack, accept=False)
     stack.listeners.append(
-        lambda frame: peer.send(b"early", flags=SYN | ACK, seq=peer.isn)
-        if frame.segment and frame.segment.flags == SYN
-        else None
+        lambda frame: (
+            peer.send(b"early", flags=SYN | ACK, seq=peer.isn)
+            if frame.segment and frame.segment.flags == SYN
+            else None
+        )
     )
     assert not stack.connect().cf
     peer.seq = peer.isn + 1
@@ -238,9 +244,11 @@ def test_every_flag_combination_in_syn_sent_is_survived(stack: Stack, flag_bits:
     stack.answer_arp()
     peer = TcpPeer(stack, accept=False)
     stack.listeners.append(
-        lambda frame: peer.send(b"zz", flags=flag_bits, seq=5)
-        if frame.segment and frame.segment.flags == SYN
-        else None
+        lambda frame: (
+            peer.send(b"zz", flags=flag_bits, seq=5)
+            if frame.segment and frame.segment.flags == SYN
+            else None
+        )
     )
     result = stack.connect(timeout=300)
     good = flag_bits & (SYN | ACK | RST) == SYN | ACK

@@ -1,4 +1,4 @@
-"""TCP: data from the peer in any order, and segments that nobody should send (RFC 9293, RFC 5961)."""
+"""TCP: data in any order, and segments that nobody should send (RFC 9293, RFC 5961)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def test_padding_of_a_short_frame_is_no_data(stack: Stack, peer: TcpPeer) -> Non
     assert stack.received == b"abc"
 
 
-@pytest.mark.parametrize("order", [[1, 0], [2, 1, 0], [1, 2, 3, 0], [3, 1, 2, 0], [5, 4, 3, 2, 1, 0]])
+@pytest.mark.parametrize(
+    "order", [[1, 0], [2, 1, 0], [1, 2, 3, 0], [3, 1, 2, 0], [5, 4, 3, 2, 1, 0]]
+)
 def test_out_of_order(stack: Stack, peer: TcpPeer, order: list[int]) -> None:
     pieces = [data(700, seed) for seed in range(len(order))]
     first = peer.seq
@@ -69,11 +71,15 @@ def test_out_of_order(stack: Stack, peer: TcpPeer, order: list[int]) -> None:
     stack.poll()
     assert stack.received == b"".join(pieces)
     sent = acks(stack)
-    assert [segment.ack for segment in sent[:-1]] == [first] * (len(order) - 1)  # duplicates, at once
+    assert [segment.ack for segment in sent[:-1]] == [first] * (
+        len(order) - 1
+    )  # duplicates, at once
     assert sent[-1].ack == (first + 700 * len(order)) % (1 << 32)
 
 
-def test_more_out_of_order_than_slots_is_sent_again_by_the_peer(stack: Stack, peer: TcpPeer) -> None:
+def test_more_out_of_order_than_slots_is_sent_again_by_the_peer(
+    stack: Stack, peer: TcpPeer
+) -> None:
     pieces = [data(1440, seed) for seed in range(12)]
     first = peer.seq
     for index in range(1, 12):
@@ -149,7 +155,9 @@ def test_any_order_with_overlaps(stack: Stack, peer: TcpPeer, seed: int) -> None
     assert acks(stack)[-1].ack == (first + len(text)) % (1 << 32)
 
 
-@pytest.mark.parametrize("distance", [WINDOW, WINDOW + 1, WINDOW + 1440, 1 << 20, (1 << 31) - 1, 1 << 31])
+@pytest.mark.parametrize(
+    "distance", [WINDOW, WINDOW + 1, WINDOW + 1440, 1 << 20, (1 << 31) - 1, 1 << 31]
+)
 def test_beyond_the_window(stack: Stack, peer: TcpPeer, distance: int) -> None:
     peer.send(b"far", seq=peer.seq + distance)
     stack.poll()

@@ -1,1 +1,1 @@
-"""The other side of the wire, in Python, from the RFCs: shares only `romgen.formats` with the ROM."""
+"""The other side of the wire, in Python, from the RFCs; shares only `romgen.formats`."""

@@ -16,9 +16,8 @@ from pathlib import Path
 from bench.machine import Machine, Result
 
 import romgen
-from romgen.catalog import load_errors
-
 from peer.packets import ARP, BROADCAST, IP, Arp, Frame, Packet, Segment
+from romgen.catalog import load_errors
 
 OWN_MAC = bytes.fromhex("525400123456")
 OWN_IP = "192.0.2.10"
@@ -197,7 +196,9 @@ class Stack:
         """The same, TCP only."""
         return [frame.segment for frame in self.take() if frame.segment]
 
-    def frame(self, kind: int, payload: bytes, mac: bytes = PEER_MAC, dest: bytes = OWN_MAC) -> bytes:
+    def frame(
+        self, kind: int, payload: bytes, mac: bytes = PEER_MAC, dest: bytes = OWN_MAC
+    ) -> bytes:
         return Frame(dest, mac, kind, payload, self.vlan or None).build()
 
     def send_ip(self, packet: bytes, mac: bytes = PEER_MAC) -> None:
@@ -243,7 +244,7 @@ class Stack:
     def queue(
         self, header: bytes = b"", payload: bytes = b"", tail: bytes = b"", linear: int = 0
     ) -> None:
-        """A record, as iSCSI queues it; the payload lies at ``linear``, else in memory of its own."""
+        """A record, as iSCSI queues it; the payload at ``linear``, else in memory of its own."""
         machine = self.machine
         result = machine.call("tcp_tx_alloc")
         assert not result.cf, "no free record"

@@ -79,9 +79,7 @@ class TcpPeer:
         at: int | None = None,
     ) -> None:
         """Queues a segment; ``seq`` does not move (see ``write``)."""
-        segment = self.segment(
-            data, flags=flags, seq=seq, ack=ack, window=window, options=options
-        )
+        segment = self.segment(data, flags=flags, seq=seq, ack=ack, window=window, options=options)
         self.send_segment(segment, at)
 
     def send_segment(self, segment: Segment, at: int | None = None) -> None:

@@ -1,0 +1,214 @@
+"""TCP: what is lost is sent again: time-outs, fast retransmit (RFC 5681, 6298, 6582)."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from bench.machine import Machine
+from peer.packets import Segment
+from peer.stack import CLOSED, PEER_MAC, Stack
+from peer.tcp import MODULUS, connected
+
+MSS = 1460
+
+
+@pytest.fixture
+def stack(machine: Machine) -> Stack:
+    return Stack(machine)
+
+
+def data(size: int, seed: int = 5) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def lengths(segments: list[Segment]) -> list[int]:
+    return [len(segment.data) for segment in segments]
+
+
+def test_time_out_doubles_and_gives_up(stack: Stack) -> None:
+    connected(stack)
+    stack.queue(b"anybody there?")
+    times = []
+    start = stack.clock
+    while stack.state != CLOSED:
+        stack.advance(9)
+        for segment in stack.segments():
+            assert segment.data == b"anybody there?"
+            times.append(stack.clock)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert [round(gap / 200) for gap in gaps] == [1, 2, 4, 8, 16, 32, 64]
+    assert stack.tcp_error == stack.error("TCP_RETRANSMIT")
+    assert 30_000 <= stack.clock - start < 60_000
+    assert stack.machine.bytes_of("error_detail", 4) == bytes([192, 0, 2, 1])
+
+
+def test_time_out_starts_anew_with_one_segment(stack: Stack) -> None:
+    peer = connected(stack)
+    content = data(3 * MSS)
+    stack.queue(payload=content)
+    stack.poll()
+    stack.take()
+    stack.advance(300)
+    (segment,) = stack.segments()
+    assert segment.data == content[:MSS] and segment.seq == peer.ack
+    peer.ack = (peer.ack + MSS) % MODULUS
+    peer.send()
+    stack.poll()
+    assert lengths(stack.segments()) == [MSS, MSS]
+    peer.send(ack=peer.ack + 2 * MSS)
+    stack.poll()
+    assert stack.idle
+
+
+def test_late_acknowledgement_stops_the_repetition(stack: Stack) -> None:
+    peer = connected(stack)
+    stack.queue(payload=data(3 * MSS))
+    stack.poll()
+    stack.take()
+    stack.advance(300)
+    stack.take()
+    peer.send(ack=peer.ack + 3 * MSS)
+    stack.poll(3)
+    assert stack.segments() == [] and stack.idle
+    stack.advance(5000)
+    assert stack.segments() == []
+
+
+def test_second_time_out_asks_arp_again_and_uses_the_answer(stack: Stack) -> None:
+    peer = connected(stack)
+    stack.listeners.clear()
+    moved = bytes.fromhex("02aabbccdd99")
+    stack.queue(b"x")
+    stack.poll()
+    stack.advance(300)
+    assert all(frame.dest == PEER_MAC for frame in stack.take())
+    stack.answer_arp(mac=moved)
+    stack.advance(500)
+    assert any(frame.arp for frame in stack.sent)
+    stack.wait(lambda: any(frame.dest == moved and frame.segment for frame in stack.sent), 3000)
+    assert peer.ack
+
+
+def test_fast_retransmit_after_three_duplicates(stack: Stack) -> None:
+    peer = connected(stack)
+    stack.machine.set("tcp_cwnd", 10 * MSS, 4)
+    content = data(30 * MSS)
+    stack.queue(payload=content)
+    stack.poll(2)
+    assert len(stack.segments()) == 10
+    for count in range(1, 4):
+        peer.send()
+        stack.poll()
+        assert len(stack.segments()) == (1 if count == 3 else 0)
+    assert stack.machine.get("tcp_ssthresh", 4) == 5 * MSS
+    assert stack.machine.get("tcp_cwnd", 4) == 8 * MSS
+    for count in range(4, 10):  # the window grows by one for each further duplicate
+        peer.send()
+        stack.poll()
+        assert len(stack.segments()) == (1 if count > 5 else 0)
+    peer.send(ack=peer.ack + 10 * MSS)  # full acknowledgement
+    stack.poll()
+    assert stack.machine.get("tcp_cwnd", 4) == 5 * MSS
+    assert stack.machine.get("tcp_recovery", 1) == 0
+
+
+def test_partial_acknowledgement_repairs_the_next_hole(stack: Stack) -> None:
+    peer = connected(stack)
+    stack.machine.set("tcp_cwnd", 8 * MSS, 4)
+    content = data(8 * MSS)
+    stack.queue(payload=content)
+    stack.poll()
+    stack.take()
+    base = peer.ack
+    for _ in range(3):
+        peer.send(ack=base)
+    stack.poll()
+    assert [segment.seq for segment in stack.segments()] == [base]
+    peer.send(ack=base + 2 * MSS)
+    stack.poll()
+    assert [segment.seq for segment in stack.segments()] == [(base + 2 * MSS) % MODULUS]
+    peer.send(ack=base + 5 * MSS)
+    stack.poll()
+    assert [segment.seq for segment in stack.segments()] == [(base + 5 * MSS) % MODULUS]
+    peer.send(ack=base + 8 * MSS)
+    stack.poll()
+    assert stack.idle and stack.segments() == []
+
+
+def test_no_fast_retransmit_for_what_a_time_out_repeated(stack: Stack) -> None:
+    peer = connected(stack)
+    stack.queue(payload=data(3 * MSS))
+    stack.poll()
+    stack.advance(300)
+    stack.take()
+    for _ in range(3):
+        peer.send()
+    stack.poll()
+    assert stack.segments() == []
+
+
+@pytest.mark.parametrize("kind", ["data", "window"])
+def test_what_is_no_duplicate_acknowledgement(stack: Stack, kind: str) -> None:
+    peer = connected(stack)
+    stack.queue(payload=data(3 * MSS))
+    stack.poll()
+    stack.take()
+    for number in range(5):
+        if kind == "data":
+            peer.write(b"d")
+        else:
+            peer.send(window=30_000 + number)
+    stack.poll()
+    assert all(segment.data == b"" for segment in stack.segments())
+
+
+def test_pure_acknowledgement_after_a_time_out_has_the_highest_number(stack: Stack) -> None:
+    peer = connected(stack)
+    stack.queue(payload=data(3 * MSS))
+    stack.poll()
+    stack.advance(300)
+    stack.take()
+    peer.write(b"data")
+    stack.poll()
+    ack = [segment for segment in stack.segments() if not segment.data]
+    assert [segment.seq for segment in ack] == [(peer.ack + 3 * MSS) % MODULUS]
+
+
+@pytest.mark.parametrize("delay", [0, 30, 150, 700])
+def test_time_out_follows_the_round_trip(stack: Stack, delay: int) -> None:
+    peer = connected(stack)
+    for _ in range(20):
+        stack.queue(b"x" * 48)
+        stack.poll()
+        peer.read()
+        peer.send(at=stack.clock + delay)
+        stack.wait(lambda: stack.idle, 3000)
+    rto = stack.machine.get("tcp_rto", 4)
+    assert max(200, delay) <= rto <= max(200, delay * 1.6 + 60)
+
+
+def test_no_sample_from_what_was_sent_twice(stack: Stack) -> None:
+    peer = connected(stack)
+    before = stack.machine.get("tcp_srtt", 4)
+    stack.queue(b"x" * 48)
+    stack.poll()
+    stack.advance(300)
+    peer.read()
+    stack.clock += 2000
+    peer.send()
+    stack.poll()
+    assert stack.idle and stack.machine.get("tcp_srtt", 4) == before
+
+
+@pytest.mark.parametrize("clock", [(1 << 31) - 300, (1 << 32) - 300])
+def test_clock_may_wrap(machine: Machine, clock: int) -> None:
+    stack = Stack(machine, clock=clock)
+    peer = connected(stack)
+    stack.queue(b"over the edge")
+    stack.wait(lambda: len(stack.sent) >= 4, 5000)
+    assert peer.read() == b"over the edge"
+    peer.send()
+    stack.poll()
+    assert stack.idle
