@@ -1,4 +1,9 @@
-; Memory of one instance: DGROUP, the UNDI's code, the UNDI's data, in one block.
+; Memory of one instance: DGROUP, the UNDI's data, the UNDI's code, in one block.
+;
+; Code and data that is often written do not share a page: processors and, much more, emulators pay
+; for each write next to code that they have translated (QEMU's TCG: three times as slow altogether).
+; So the block begins with a page, the UNDI's code stands in pages of its own behind the rest, and
+; of DGROUP, whose first bytes are code, the first page is seldom written (rom.ld.j2).
 %include "romgen.inc"
 %include "rom.inc"
 
@@ -17,6 +22,8 @@ extern dgroup_dwords           ; size of DGROUP with its stack, by the linker
 extern dgroup_paragraphs
 
 BASE_MEMORY_MIN equ 256         ; KiB that must be left for the system
+PAGE            equ 4096 / 16   ; in paragraphs
+PAGE_KIB        equ 4
 PMM_FIRST       equ 0E000h      ; paragraph from which $PMM is searched, up to FFFFh
 PMM_FAILED      equ -1          ; function not supported; 0 = no memory
 
@@ -39,14 +46,15 @@ INITCODE memory
 ; needs:    a BIOS in POST (PMM); 400 bytes of stack
 ;---------------------------------------------------------------------------
 memory_allocate:
-        mov     si, dgroup_paragraphs
-        mov     ax, [cs:undi_id_header + undi_rom_id.code_size]
-        call    .paragraphs
-        mov     di, ax                  ; DI = of the UNDI's code
         mov     ax, [cs:undi_id_header + undi_rom_id.data_size]
         call    .paragraphs
+        add     ax, dgroup_paragraphs
+        call    .pages
+        xchg    di, ax                  ; DI = from the block's start to the UNDI's code
+        mov     ax, [cs:undi_id_header + undi_rom_id.code_size]
+        call    .paragraphs
         add     ax, di
-        add     ax, si
+        call    .pages
         xchg    bx, ax                  ; BX = of all
 %if PLACE_PMM
         call    memory_from_pmm
@@ -76,11 +84,16 @@ memory_allocate:
         mov     bx, ax
         shr     bx, 6                   ; base memory is taken in whole KiB
         mov     [es:memory_base_after], bx
-        add     si, ax
-        mov     [es:undi_cs_seg], si
-        add     si, di
-        mov     [es:undi_ds_seg], si
+        add     di, ax
+        mov     [es:undi_cs_seg], di
+        mov     di, dgroup_paragraphs
+        add     di, ax
+        mov     [es:undi_ds_seg], di
         clc
+        ret
+.pages:                                 ; AX paragraphs -> rounded up to whole pages
+        add     ax, PAGE - 1
+        mov     al, 0
         ret
 .paragraphs:                            ; AX bytes -> paragraphs
         add     ax, 15
@@ -101,7 +114,7 @@ memory_from_pmm:
         call    pmm_find
         jc      .none
         movzx   eax, bx
-        mov     cx, PMM_CONVENTIONAL | PMM_PERMANENT
+        mov     cx, PMM_CONVENTIONAL | PMM_PERMANENT | PMM_ALIGN
         mov     dx, PMM_ALLOCATE
         call    pmm_call
         test    eax, eax
@@ -213,6 +226,7 @@ memory_from_base:
         shr     dx, 6                   ; paragraphs -> KiB
         mov     ax, cx
         sub     ax, dx
+        and     al, -PAGE_KIB           ; begins with a page
         cmp     ax, BASE_MEMORY_MIN
         jl      .none
         mov     [es:BDA_BASE_MEMORY], ax

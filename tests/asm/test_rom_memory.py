@@ -9,7 +9,8 @@ from bench.machine import Machine
 
 PMM = 0xF2000
 PMM_ENTRY = 0xF2100
-CONVENTIONAL_PERMANENT = 9
+CONVENTIONAL_PERMANENT_ALIGNED = 13
+PAGE = 4096 // 16
 
 
 class PostMemoryManager:
@@ -47,9 +48,23 @@ def base_memory(machine: Machine) -> int:
 
 
 def paragraphs(machine: Machine) -> int:
-    data = machine.address("dgroup_paragraphs")
-    sizes = (machine.address("undi_code_size"), machine.address("undi_data_size"))
-    return data + sum((size + 15) // 16 for size in sizes)
+    code = (machine.address("undi_code_size") + 15) // 16
+    return pages(code_at(machine) + code)
+
+
+def code_at(machine: Machine) -> int:
+    """Paragraphs from the block's start to the UNDI's code."""
+    data = (machine.address("undi_data_size") + 15) // 16
+    return pages(machine.address("dgroup_paragraphs") + data)
+
+
+def pages(size: int) -> int:
+    return -(-size // PAGE) * PAGE
+
+
+def base_kib(machine: Machine) -> int:
+    """KiB of base memory that are left: the block begins with a page."""
+    return (639 - paragraphs(machine) // 64) // 4 * 4
 
 
 def variable(machine: Machine, segment: int, name: str, size: int = 2) -> int:
@@ -59,16 +74,22 @@ def variable(machine: Machine, segment: int, name: str, size: int = 2) -> int:
 
 def check_layout(machine: Machine, segment: int) -> None:
     """The three areas follow one another, DGROUP is zero but for what memory.asm keeps there."""
-    undi = segment + machine.address("dgroup_paragraphs")
     assert variable(machine, segment, "memory_segment") == segment
     assert variable(machine, segment, "memory_paragraphs") == paragraphs(machine)
-    assert variable(machine, segment, "undi_cs_seg") == undi
-    code = (machine.address("undi_code_size") + 15) // 16
-    assert variable(machine, segment, "undi_ds_seg") == undi + code
+    data = segment + machine.address("dgroup_paragraphs")
+    assert variable(machine, segment, "undi_ds_seg") == data
+    assert variable(machine, segment, "undi_cs_seg") == segment + code_at(machine)
+    assert segment % PAGE == 0  # so code and what is often written do not share a page
     content = bytearray(machine.read(segment * 16, machine.address("stack_top")))
-    for name, size in (("memory_segment", 2), ("memory_paragraphs", 2), ("memory_pmm", 4),
-                       ("memory_base_before", 2), ("memory_base_after", 2), ("undi_cs_seg", 2),
-                       ("undi_ds_seg", 2)):
+    for name, size in (
+        ("memory_segment", 2),
+        ("memory_paragraphs", 2),
+        ("memory_pmm", 4),
+        ("memory_base_before", 2),
+        ("memory_base_after", 2),
+        ("undi_cs_seg", 2),
+        ("undi_ds_seg", 2),
+    ):
         at = machine.address(name)
         content[at : at + size] = bytes(size)
     assert not any(content)
@@ -85,7 +106,7 @@ def test_pmm_gives_permanent_conventional_memory(machine: Machine) -> None:
     noise(machine, 0xD0000)
     result = machine.call("memory_allocate")
     assert not result.cf and result.ax == 0xD000
-    assert pmm.calls == [(0, paragraphs(machine), 0xFFFFFFFF, CONVENTIONAL_PERMANENT)]
+    assert pmm.calls == [(0, paragraphs(machine), 0xFFFFFFFF, CONVENTIONAL_PERMANENT_ALIGNED)]
     assert base_memory(machine) == 639
     check_layout(machine, 0xD000)
     assert variable(machine, 0xD000, "memory_pmm", 4) == 0xD0000
@@ -93,29 +114,29 @@ def test_pmm_gives_permanent_conventional_memory(machine: Machine) -> None:
 
 def test_memory_of_a_pmm_without_permanence_is_not_used(machine: Machine) -> None:
     pmm = PostMemoryManager(machine, 0x50000)  # below 40:13: the system's, after POST
-    kib = (paragraphs(machine) + 63) // 64
-    noise(machine, (639 - kib) * 1024)
+    kib = base_kib(machine)
+    noise(machine, kib * 1024)
     result = machine.call("memory_allocate")
-    assert not result.cf and result.ax == (639 - kib) * 64
+    assert not result.cf and result.ax == kib * 64
     assert [call[:2] for call in pmm.calls] == [(0, paragraphs(machine)), (2, 0x50000)]
-    assert base_memory(machine) == 639 - kib
+    assert base_memory(machine) == kib
     check_layout(machine, result.ax)
 
 
 @pytest.mark.parametrize("answer", [0, 0xFFFFFFFF, 0x00200000])
 def test_base_memory_where_the_pmm_has_none(machine: Machine, answer: int) -> None:
     PostMemoryManager(machine, answer)
-    kib = (paragraphs(machine) + 63) // 64
-    noise(machine, (639 - kib) * 1024)
-    assert machine.call("memory_allocate").ax == (639 - kib) * 64
+    kib = base_kib(machine)
+    noise(machine, kib * 1024)
+    assert machine.call("memory_allocate").ax == kib * 64
 
 
 def test_base_memory_where_there_is_no_pmm(machine: Machine) -> None:
     machine.map(0xE0000, 0x20000)
     machine.write(0xE8000, b"$PMM" + bytes([1, 16, 0x55]))  # a wrong checksum
-    kib = (paragraphs(machine) + 63) // 64
-    noise(machine, (639 - kib) * 1024)
-    assert machine.call("memory_allocate").ax == (639 - kib) * 64
+    kib = base_kib(machine)
+    noise(machine, kib * 1024)
+    assert machine.call("memory_allocate").ax == kib * 64
 
 
 def test_no_memory_is_an_error_and_takes_nothing(machine: Machine) -> None:
@@ -134,7 +155,7 @@ def release(machine: Machine, segment: int) -> None:
 
 def test_release_returns_base_memory(machine: Machine) -> None:
     machine.map(0xE0000, 0x20000)
-    noise(machine, (639 - (paragraphs(machine) + 63) // 64) * 1024)
+    noise(machine, base_kib(machine) * 1024)
     segment = machine.call("memory_allocate").ax
     release(machine, segment)
     assert base_memory(machine) == 639
@@ -142,7 +163,7 @@ def test_release_returns_base_memory(machine: Machine) -> None:
 
 def test_release_leaves_base_memory_that_somebody_else_lowered(machine: Machine) -> None:
     machine.map(0xE0000, 0x20000)
-    noise(machine, (639 - (paragraphs(machine) + 63) // 64) * 1024)
+    noise(machine, base_kib(machine) * 1024)
     segment = machine.call("memory_allocate").ax
     machine.write(0x413, (500).to_bytes(2, "little"))
     release(machine, segment)
