@@ -25,6 +25,8 @@ extern disk_buffer
 extern disk_done
 extern disk_block_size
 extern disk_status
+extern report_back
+extern report_loss
 extern copy_to_linear
 extern copy_from_linear
 
@@ -130,6 +132,7 @@ int13_transfer:
         add     [int13_buffer], eax
         jmp     short .next
 .success:
+        call    report_back
         mov     al, INT13_OK
         pop     ebp
         ret
@@ -143,6 +146,8 @@ int13_transfer:
 .lost:
         mov     [int13_error], ax
 .status:
+        mov     ax, [int13_error]
+        call    report_loss
         mov     al, [disk_status]
         pop     ebp
         ret

@@ -41,6 +41,9 @@ def play(rom: Path, device: str, folder: Path, fault: Fault, mend: Fault) -> Gue
         result = run(machine, Stop(90), folder, on_line=on_line)
     report = guest_report(result.console.lines)
     assert result.status == EXIT_PASS and report.complete, result.console.text
+    # the ROM tells once that the disk is lost, and once that it is back
+    told = [result.console.text.count(f"iSCSI disk: {what}") for what in ("RG-", "back")]
+    assert told == ([0, 0] if fault is restart_target else [1, 1]), result.console.text
     return report
 
 
