@@ -18,6 +18,7 @@ global scsi_length:data
 global scsi_buffer:data
 global iscsi_deadline:data
 global silence_limit:data
+global cmd_spoiled:data
 global cmd_active:data
 global cmd_tag:data
 global cmd_received:data
@@ -67,6 +68,7 @@ cmd_response:       resb 1              ; what came of it: iSCSI response, SCSI 
 cmd_status:         resb 1
 cmd_flags:          resb 1              ; overflow and underflow,
 cmd_pinged:         resb 1              ; 1: the target was asked whether it lives
+cmd_spoiled:        resb 1              ; 1: data or sense came with a wrong digest
 cmd_sense_length:   resw 1              ; bytes of the data segment that are in rx_data
 cmd_residual:       resd 1
 cmd_tag:            resd 1              ; initiator task tag; the first command gets the next one
@@ -154,6 +156,7 @@ command_reset:
         xor     eax, eax
         mov     [cmd_active], al
         mov     [cmd_pinged], al
+        mov     [cmd_spoiled], al
         mov     [cmd_received], eax
         mov     [cmd_sent], eax
         mov     [cmd_asked], eax

@@ -4,7 +4,9 @@
 
 global iscsi_login:function
 global login_stage:data
+global login_done:function
 global login_flags:data
+global login_answer:data
 global login_exchanges:data
 global login_segment_max:data
 global login_burst:data
@@ -23,7 +25,7 @@ extern pdu_payload_near
 extern pdu_commit
 extern text_reset
 extern text_end
-extern text_number
+extern crc32c_detect
 extern text_out
 extern text_out_length
 extern text_full
@@ -47,6 +49,13 @@ extern command_reset
 extern iscsi_pump
 extern error_detail
 extern net_mac
+extern rx_digests
+extern chap_step
+extern chap_got
+extern chap_send
+extern ev_auth_method
+extern ev_header_digest
+extern ev_data_digest
 
 BSS iscsi
 login_initiator_name:   resw 1          ; offsets of the names
@@ -57,14 +66,19 @@ login_burst:            resd 1
 login_first_burst:      resd 1
 login_initial_r2t:      resd 1
 login_immediate:        resd 1
+; ... and behind each of these three the offer, a number of text_choices
 login_header_digest:    resd 1
+.offer:                 resb 1
 login_data_digest:      resd 1
+.offer:                 resb 1
 login_auth:             resd 1          ; 0 None, 1 CHAP, FFFFFFFFh: not answered
+.offer:                 resb 1
 login_ignored:          resd 1          ; results that change nothing
 session_isid:           resb 6
 session_tsih:           resw 1          ; as on the wire
 login_stage:            resb 1          ; CSG: where the login stands
 login_flags:            resb 1          ; of our last request
+login_answer:           resb 1          ; of the last response
 login_exchanges:        resb 1
 
 ; Keys of RFC 7143, 13, in the order in which they are sent. The value stands behind the key.
@@ -84,9 +98,9 @@ TABLE login_keys, 10
         LOGIN_KEY   KEY_NAMES | KEY_STRING, login_initiator_name, "InitiatorName="
         LOGIN_KEY   KEY_NAMES, 0, "SessionType=Normal"
         LOGIN_KEY   KEY_NAMES | KEY_STRING, login_target_name, "TargetName="
-        LOGIN_KEY   KEY_SECURITY | KEY_ROUTINE, login_auth_answer, "AuthMethod=None"
-        LOGIN_RANGE KEY_OPERATIONAL, login_header_digest, 0, 0, "HeaderDigest=None"
-        LOGIN_RANGE KEY_OPERATIONAL, login_data_digest, 0, 0, "DataDigest=None"
+        LOGIN_RANGE KEY_SECURITY | KEY_CHOICE, login_auth, 0, 1, "AuthMethod="
+        LOGIN_RANGE KEY_OPERATIONAL | KEY_CHOICE, login_header_digest, 0, 1, "HeaderDigest="
+        LOGIN_RANGE KEY_OPERATIONAL | KEY_CHOICE, login_data_digest, 0, 1, "DataDigest="
         LOGIN_RANGE KEY_OPERATIONAL, login_ignored, 1, 1, "MaxConnections=1"
         LOGIN_RANGE KEY_OPERATIONAL, login_initial_r2t, 0, 1, "InitialR2T=No"
         LOGIN_RANGE KEY_OPERATIONAL, login_immediate, 0, 1, "ImmediateData=Yes"
@@ -136,45 +150,25 @@ iscsi_login:
         mov     al, ISCSI_FLAG_TRANSIT | (ISCSI_STAGE_OPERATIONAL << LOGIN_CSG_SHIFT) | ISCSI_STAGE_FULL
         cmp     byte [login_stage], ISCSI_STAGE_SECURITY
         jne     .flags
-        mov     al, ISCSI_FLAG_TRANSIT | ISCSI_STAGE_OPERATIONAL
+        call    login_security
+        jc      .out
 .flags:
         mov     cx, [text_out_length]
         and     word [text_out_length], 0
 .send:
         call    login_exchange
         jc      .out
-        cmp     byte [rx_bhs + bhs_login_response.status_class], 0
-        jne     login_refused
-        mov     al, [rx_bhs + bhs_login_response.flags]
-        mov     ah, al
-        shr     ah, LOGIN_CSG_SHIFT
-        and     ah, LOGIN_NSG_MASK
-        cmp     ah, [login_stage]
-        jne     login_bad_flags
-        test    al, ISCSI_FLAG_CONTINUE
-        jz      .whole
-        test    al, ISCSI_FLAG_TRANSIT
-        jnz     login_bad_flags
-        mov     al, [login_stage]       ; more text follows: ask for it by an empty request
-        shl     al, LOGIN_CSG_SHIFT
+        mov     al, [login_stage]
+        cmp     al, ISCSI_STAGE_FULL
+        je      .out                    ; CF = 0
+        mov     ah, [login_answer]
+        test    ah, ISCSI_FLAG_TRANSIT
+        jnz     .stage
+        test    ah, ISCSI_FLAG_CONTINUE
+        jz      .request
+        shl     al, LOGIN_CSG_SHIFT     ; more text follows: ask for it by an empty request
         xor     cx, cx
         jmp     .send
-.whole:
-        push    ax
-        call    text_end
-        pop     dx
-        jc      .out
-        test    dl, ISCSI_FLAG_TRANSIT
-        jz      .request
-        mov     al, [login_flags]       ; only where we asked for it, and only to where
-        xor     al, dl
-        test    al, ISCSI_FLAG_TRANSIT | LOGIN_NSG_MASK
-        jnz     login_bad_flags
-        and     dl, LOGIN_NSG_MASK
-        mov     [login_stage], dl
-        cmp     dl, ISCSI_STAGE_FULL
-        jne     .stage
-        jmp     login_finish
 .out:
         ret
 
@@ -186,6 +180,7 @@ iscsi_login:
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 login_start:
+        mov     byte [rx_digests], 0
         call    text_reset
         call    rx_reset
         call    command_reset
@@ -202,6 +197,8 @@ login_start:
         mov     [login_exchanges], al
         mov     [session_ending], al
         mov     [nop_waiting], al
+        mov     [chap_step], al
+        mov     [chap_got], al
         mov     [login_header_digest], eax
         mov     [login_data_digest], eax
         mov     [login_immediate], eax
@@ -213,6 +210,16 @@ login_start:
         mov     al, FIRST_COMMAND_TAG
         mov     [cmd_tag], eax
         or      dword [login_auth], byte -1
+        mov     al, [ev_auth_method]
+        cmp     al, AUTH_NONE
+        je      .auth
+        add     al, TEXT_CHOICE_AUTH - AUTH_CHAP
+.auth:
+        mov     [login_auth.offer], al
+        mov     al, [ev_header_digest]
+        mov     [login_header_digest.offer], al
+        mov     al, [ev_data_digest]
+        mov     [login_data_digest.offer], al
         mov     ax, LOGIN_PDU_MAX
         mov     [rx_max], eax
         mov     [login_segment_max], eax        ; SEGMENT_DEFAULT is the same
@@ -269,17 +276,7 @@ login_exchange:
         stc
         ret
 .there:
-        cmp     dword [rx_bhs + bhs.itt], LOGIN_TAG << 24
-        jne     rx_unasked
-        cmp     byte [login_exchanges], 1
-        jne     .checked
-        mov     eax, [rx_bhs + bhs_target.stat_sn]
-        BSWAP   eax
-        mov     [iscsi_exp_stat_sn], eax        ; it begins where the target likes
-.checked:
-        cmp     byte [rx_bhs + bhs_login_response.status_class], 0
-        je      stat_sn_check
-        clc                             ; the numbers of a refusal mean nothing
+        clc
         ret
 .room:
         FAIL    LOGIN_TEXT_ROOM
@@ -287,29 +284,115 @@ login_exchange:
         FAIL    LOGIN_ENDLESS
 
 ;---------------------------------------------------------------------------
-; login_auth_answer - the target's choice of an AuthMethod
-; in:       text_value
-; out:      CF = 1, AX = error
-; clobbers: EAX, ECX, SI, DI, ES, flags
-; needs:    DS = DGROUP
+; login_done - a Login Response is complete
+; in:       rx_bhs
+; out:      CF = 0: login_ready = 1, login_answer, login_stage; CF = 1, AX = error
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
-login_auth_answer:
-        call    text_number
-        jc      .wanted
-        mov     [login_auth], eax
-        test    eax, eax
-        jz      .out                    ; CF = 0
-.wanted:
-        FAIL    LOGIN_AUTH_WANTED
+; At once and not when the login gets to it: the full feature phase begins with the next byte.
+login_done:
+        call    login_judge
+        jc      .out
+        mov     byte [login_ready], 1   ; CF = 0
 .out:
         ret
+
+;---------------------------------------------------------------------------
+; login_judge - is the response right, where does it lead?
+; in:       rx_bhs
+; out:      CF = 0: login_answer, login_stage; CF = 1, AX = error
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+login_judge:
+        cmp     dword [rx_bhs + bhs.itt], LOGIN_TAG << 24
+        jne     rx_unasked
+        mov     al, [rx_bhs + bhs_login_response.flags]
+        mov     [login_answer], al
+        cmp     byte [rx_bhs + bhs_login_response.status_class], 0
+        jne     login_refused           ; its numbers mean nothing
+        cmp     byte [login_exchanges], 1
+        jne     .number
+        mov     eax, [rx_bhs + bhs_target.stat_sn]
+        BSWAP   eax
+        mov     [iscsi_exp_stat_sn], eax        ; StatSN begins where the target likes
+.number:
+        call    stat_sn_check
+        jc      .out
+        mov     al, [login_answer]
+        mov     ah, al
+        shr     ah, LOGIN_CSG_SHIFT
+        and     ah, LOGIN_NSG_MASK
+        cmp     ah, [login_stage]
+        jne     login_bad_flags
+        and     al, ISCSI_FLAG_TRANSIT | ISCSI_FLAG_CONTINUE
+        cmp     al, ISCSI_FLAG_CONTINUE
+        ja      .move                   ; T, or T and C
+        je      .out                    ; CF = 0
+        jmp     text_end
+.move:
+        mov     al, [login_flags]       ; only where we asked for it, only to where, and without C
+        xor     al, [login_answer]
+        test    al, ISCSI_FLAG_TRANSIT | ISCSI_FLAG_CONTINUE | LOGIN_NSG_MASK
+        jnz     login_bad_flags
+        call    text_end
+        jc      .out
+        mov     al, [login_answer]
+        and     al, LOGIN_NSG_MASK
+        mov     [login_stage], al
+        cmp     al, ISCSI_STAGE_FULL
+        je      login_finish
+        cmp     byte [ev_auth_method], AUTH_MUTUAL
+        jne     .good
+        cmp     byte [chap_got], CHAP_GOT_CHALLENGE | CHAP_GOT_PROOF
+        jne     .no_proof
+.good:
+        clc
+.out:
+        ret
+.no_proof:
+        FAIL    CHAP_PROOF              ; it goes on without having proved itself
+
+;---------------------------------------------------------------------------
+; login_security - the next step of the security stage
+; in:       login_auth, chap_step
+; out:      CF = 0: AL = flags of the request, its keys are in text_out; CF = 1, AX = error
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+login_security:
+        mov     dl, [ev_auth_method]
+        mov     eax, [login_auth]
+        inc     eax
+        jz      .unanswered
+        dec     eax
+        jnz     .chap
+        cmp     dl, AUTH_MUTUAL         ; None, although it was not offered
+        je      .wanted
+.transit:
+        mov     al, ISCSI_FLAG_TRANSIT | ISCSI_STAGE_OPERATIONAL
+        clc
+        ret
+.unanswered:
+        test    dl, dl
+        jz      .transit
+        mov     al, [login_exchanges]
+        test    al, al
+        jnz     .wanted                 ; Reject, or no word about it
+        ret
+.chap:
+        test    dl, dl
+        jnz     chap_send
+.wanted:
+        FAIL    LOGIN_AUTH_WANTED
 
 ;---------------------------------------------------------------------------
 ; login_bad_flags [jump] - the flags of a response make no sense
 ; in:       rx_bhs
 ; out:      CF = 1, AX = error
 ; clobbers: EAX, flags
-; needs:    DS = DGROUP; returns to the caller of iscsi_login
+; needs:    DS = DGROUP; returns to the caller of login_judge
 ;---------------------------------------------------------------------------
 login_bad_flags:
         movzx   eax, byte [rx_bhs + bhs_login_response.flags]
@@ -321,7 +404,7 @@ login_bad_flags:
 ; in:       rx_bhs
 ; out:      CF = 1, AX = error
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
-; needs:    DS = SS = DGROUP; returns to the caller of iscsi_login
+; needs:    DS = SS = DGROUP; returns to the caller of login_judge
 ;---------------------------------------------------------------------------
 login_refused:
         call    text_end
@@ -361,8 +444,8 @@ login_refused:
 ; login_finish [jump] - full feature phase
 ; in:       rx_bhs
 ; out:      CF = 0
-; clobbers: EAX, flags
-; needs:    DS = DGROUP; returns to the caller of iscsi_login
+; clobbers: EAX, EBX, ECX, EDX, flags
+; needs:    DS = DGROUP; returns to the caller of login_judge
 ;---------------------------------------------------------------------------
 login_finish:
         mov     ax, [rx_bhs + bhs_login_response.tsih]
@@ -375,7 +458,40 @@ login_finish:
         jae     .burst
         mov     [login_first_burst], eax        ; never beyond MaxBurstLength (RFC 7143, 13.14)
 .burst:
+        xor     eax, eax                ; AL = digests that are in use
+        mov     cl, DIGEST_HEADER
+        mov     bx, login_header_digest
+        call    .digest
+        jc      .refused
+        mov     cl, DIGEST_DATA
+        mov     bx, login_data_digest
+        call    .digest
+        jc      .refused
+        push    ax
+        call    crc32c_detect
+        pop     ax
+        mov     [rx_digests], al
+        call    rx_reset                ; the next PDU has them already
         mov     dword [rx_max], OUR_SEGMENT_MAX
         mov     byte [iscsi_phase], PHASE_FULL
         clc
         ret
+.digest:                                ; AL |= CL where BX is agreed on; CF = 1: not what the EV wants
+        mov     ch, [bx]
+        cmp     ch, 1
+        jne     .none
+        or      al, cl
+.none:
+        mov     dl, [bx + 4]            ; the offer; 1 and 0 leave no choice
+        cmp     dl, DIGEST_PREFER
+        je      .agreed
+        cmp     ch, dl
+        jne     .wrong
+.agreed:
+        clc
+        ret
+.wrong:
+        stc
+        ret
+.refused:
+        FAIL    LOGIN_DIGEST

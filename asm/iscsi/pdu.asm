@@ -16,6 +16,9 @@ global nop_ttt:data
 global nop_lun:data
 extern tcp_tx_alloc
 extern tcp_tx_commit
+extern crc32c_add
+extern copy_from_linear
+extern rx_digests
 
 BSS iscsi
 iscsi_cmd_sn:       resd 1              ; of the next request
@@ -25,6 +28,7 @@ session_lun:        resb 8              ; as on the wire
 nop_ttt:            resd 1              ; a ping of the target that has no answer yet, as on the wire
 nop_lun:            resb 8
 nop_waiting:        resb 1              ; 1: the above is valid
+digest_piece:       resb DIGEST_PIECE
 
 CODE iscsi
 ;---------------------------------------------------------------------------
@@ -102,7 +106,65 @@ pdu_commit:
         mov     eax, [iscsi_exp_stat_sn]
         BSWAP   eax
         mov     [di + TXREC.header + bhs.exp_stat_sn], eax
+        mov     ax, ds
+        mov     es, ax
+        test    byte [rx_digests], DIGEST_HEADER
+        jz      .data
+        lea     si, [di + TXREC.header]
+        mov     cx, bhs_size
+        or      eax, byte -1
+        call    crc32c_add
+        not     eax
+        mov     [di + TXREC.header + bhs_size], eax
+        add     byte [di + TXREC.header_len], DIGEST_SIZE
+.data:
+        test    byte [rx_digests], DIGEST_DATA
+        jz      .send
+        mov     ecx, [di + TXREC.payload_len]
+        jecxz   .send
+        call    pdu_data_digest
+.send:
         jmp     tcp_tx_commit
+
+;---------------------------------------------------------------------------
+; pdu_data_digest - sum up payload and padding, put the digest behind them
+; in:       DI = record, ECX = length of the payload, ES = DS
+; out:      the record's tail
+; clobbers: EAX, BX, ECX, EDX, ESI, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+pdu_data_digest:
+        push    di
+        or      eax, byte -1
+        mov     edx, ecx
+        mov     esi, [di + TXREC.payload_lin]
+        mov     di, digest_piece
+.piece:
+        mov     ecx, DIGEST_PIECE       ; the payload may lie above 1 MiB, so it comes in pieces
+        cmp     edx, ecx
+        jae     .length
+        mov     ecx, edx
+.length:
+        push    eax
+        call    copy_from_linear
+        pop     eax
+        add     esi, ecx
+        sub     edx, ecx
+        push    si
+        mov     si, di
+        call    crc32c_add
+        pop     si
+        test    edx, edx
+        jnz     .piece
+        pop     di
+        lea     si, [di + TXREC.tail]
+        mov     cx, [di + TXREC.tail_len]
+        mov     bx, cx
+        call    crc32c_add
+        not     eax
+        mov     [bx + di + TXREC.tail], eax
+        add     byte [di + TXREC.tail_len], DIGEST_SIZE
+        ret
 
 ;---------------------------------------------------------------------------
 ; nop_out_ping - ask the target for a sign of life

@@ -17,6 +17,8 @@ global rx_left:data
 global rx_length:data
 global rx_max:data
 global rx_time:data
+global rx_digests:data
+global rx_crc:data
 global login_waiting:data
 global login_ready:data
 global logout_done:data
@@ -28,12 +30,15 @@ extern nop_ttt
 extern nop_lun
 extern nop_out_answer
 extern text_byte
+extern login_done
 extern data_in_header
 extern data_in_done
 extern response_header
 extern response_done
 extern r2t_done
 extern time_now
+extern crc32c_add
+extern cmd_spoiled
 extern error_detail
 
 BSS iscsi
@@ -48,6 +53,10 @@ rx_next:            resw 1              ; routine at the end of the part
 rx_fill:            resw 1              ; rx_store: where to
 rx_room:            resw 1              ; rx_store: how much more
 rx_row:             resw 1              ; the opcode's row
+rx_crc:             resd 1              ; CRC32C so far
+rx_digest:          resd 1              ; what the target says that it is
+rx_digests:         resb 1              ; DIGEST_ bits: what the session has
+rx_summing:         resb 1              ; not 0: what comes goes into rx_crc
 iscsi_phase:        resb 1
 login_waiting:      resb 1              ; 1: a Login Response is due
 login_ready:        resb 1              ; 1: it is there, in rx_bhs
@@ -119,6 +128,16 @@ iscsi_rx:
         push    si
         push    ax
         xchg    ax, cx
+        cmp     byte [rx_summing], 0
+        je      .eat
+        push    cx
+        push    si
+        mov     eax, [rx_crc]
+        call    crc32c_add
+        mov     [rx_crc], eax
+        pop     si
+        pop     cx
+.eat:
         call    [rx_eat]
         pop     bx
         pop     si
@@ -136,10 +155,12 @@ iscsi_rx:
 ; rx_reset - wait for the header of a PDU
 ; in:       none
 ; out:      CF = 0
-; clobbers: AX, flags
+; clobbers: AL, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 rx_reset:
+        mov     al, DIGEST_HEADER
+        call    rx_sum
         mov     dword [rx_left], bhs_size
         mov     word [rx_next], rx_header_end
         mov     word [rx_fill], rx_bhs
@@ -223,13 +244,86 @@ rx_header_end:
         ret
 
 ;---------------------------------------------------------------------------
-; rx_ahs_end - the headers are there: find who takes this PDU
+; rx_sum - begin to sum up what comes, if the session has this digest
+; in:       AL = DIGEST_HEADER or DIGEST_DATA
+; out:      CF = 0
+; clobbers: AL, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+rx_sum:
+        and     al, [rx_digests]
+        mov     [rx_summing], al
+        or      dword [rx_crc], byte -1
+        ret
+
+;---------------------------------------------------------------------------
+; rx_digest_next - the digest follows, where there is one
+; in:       AX = routine behind it; rx_left = 0
+; out:      CF = 0; ZF = 1: there is none
+; clobbers: AX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+rx_digest_next:
+        mov     [rx_next], ax
+        mov     word [rx_fill], rx_digest
+        mov     word [rx_room], DIGEST_SIZE
+        mov     word [rx_eat], rx_store
+        xor     al, al
+        xchg    al, [rx_summing]
+        test    al, al
+        jz      .out
+        mov     byte [rx_left], DIGEST_SIZE     ; it was 0
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; rx_digest_wrong - compare the digest that came with what was summed up
+; in:       rx_crc, rx_digest
+; out:      ZF = 1: right
+; clobbers: EAX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+rx_digest_wrong:
+        mov     eax, [rx_crc]
+        not     eax
+        cmp     eax, [rx_digest]
+        ret
+
+;---------------------------------------------------------------------------
+; rx_ahs_end - the headers are there: their digest follows
 ; in:       rx_bhs
 ; out:      CF = 1, AX = error
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 rx_ahs_end:
+        mov     ax, rx_header_digest_end
+        call    rx_digest_next
+        jz      rx_header_good
+        ret
+
+;---------------------------------------------------------------------------
+; rx_header_digest_end - the header's digest is there. Where it is wrong, nothing else is known
+; in:       rx_bhs, rx_crc, rx_digest
+; out:      CF = 1, AX = error
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+rx_header_digest_end:
+        call    rx_digest_wrong
+        je      rx_header_good
+        FAIL    ISCSI_HEADER_DIGEST
+
+;---------------------------------------------------------------------------
+; rx_header_good - the headers are there: find who takes this PDU
+; in:       rx_bhs
+; out:      CF = 1, AX = error
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+rx_header_good:
+        mov     al, DIGEST_DATA
+        call    rx_sum
         mov     eax, [rx_bhs + bhs.ahs_length]
         mov     al, 0
         BSWAP   eax
@@ -298,9 +392,45 @@ rx_data_end:
         and     eax, 3
         mov     [rx_left], eax
         mov     word [rx_eat], rx_skip
-        mov     word [rx_next], rx_pdu_end
+        mov     word [rx_next], rx_pad_end
         clc
         ret
+
+;---------------------------------------------------------------------------
+; rx_pad_end - the padding is there: the digest of the data follows
+; in:       rx_length
+; out:      CF = 1, AX = error
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+rx_pad_end:
+        cmp     dword [rx_length], 0    ; no data, no digest
+        je      rx_pdu_end
+        mov     ax, rx_data_digest_end
+        call    rx_digest_next
+        jz      rx_pdu_end
+        ret
+
+;---------------------------------------------------------------------------
+; rx_data_digest_end - the digest of the data is there
+; in:       rx_crc, rx_digest
+; out:      CF = 1, AX = error
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+; A command's data or sense that is spoiled costs a new try of the command; in anything else it costs
+; the connection.
+rx_data_digest_end:
+        call    rx_digest_wrong
+        je      rx_pdu_end
+        mov     bx, [rx_row]
+        mov     al, [cs:bx + rx_kind.opcode]
+        mov     byte [cmd_spoiled], 1
+        cmp     al, ISCSI_DATA_IN
+        je      rx_pdu_end
+        cmp     al, ISCSI_SCSI_RESPONSE
+        je      rx_pdu_end
+        FAIL    ISCSI_DATA_DIGEST
 
 ;---------------------------------------------------------------------------
 ; rx_pdu_end - the whole PDU is there: take note of the window, act
@@ -398,18 +528,6 @@ rx_unasked:
         BSWAP   eax
         mov     [error_detail], eax
         FAIL    ISCSI_TAG
-
-;---------------------------------------------------------------------------
-; login_done - a Login Response is complete; the login itself looks at it
-; in:       none
-; out:      CF = 0
-; clobbers: flags
-; needs:    DS = DGROUP
-;---------------------------------------------------------------------------
-login_done:
-        mov     byte [login_ready], 1
-        clc
-        ret
 
 ;---------------------------------------------------------------------------
 ; async_done - asynchronous message (RFC 7143, 11.9)

@@ -19,6 +19,7 @@ extern scsi_length
 extern scsi_buffer
 extern cmd_response
 extern cmd_status
+extern cmd_spoiled
 extern cmd_flags
 extern cmd_residual
 extern cmd_received
@@ -72,6 +73,8 @@ scsi_row_failure:
         SCSI_ROW 0FFh, 0FFh, SCSI_TRIES, INT13_CONTROLLER_FAILURE, ERR_SCSI_TARGET_FAILURE
 scsi_row_short:
         SCSI_ROW 0FFh, 0FFh, SCSI_TRIES, INT13_CONTROLLER_FAILURE, ERR_SCSI_SHORT
+scsi_row_spoiled:
+        SCSI_ROW 0FFh, 0FFh, SCSI_TRIES, INT13_UNCORRECTABLE, ERR_ISCSI_DATA_DIGEST
 
 CODE iscsi
 ;---------------------------------------------------------------------------
@@ -120,8 +123,12 @@ scsi_command:
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 scsi_outcome:
+        mov     bx, scsi_row_spoiled
+        movzx   eax, byte [cmd_spoiled]
+        test    al, al
+        jnz     .failed
         mov     bx, scsi_row_failure
-        movzx   eax, byte [cmd_response]
+        mov     al, [cmd_response]
         test    al, al
         jnz     .failed
         mov     al, [cmd_status]

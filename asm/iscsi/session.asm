@@ -10,6 +10,7 @@ global session_check:function
 global iscsi_pause:function
 global error_transient:function
 global login_redirect:function
+global session_target:data
 global session_ip:data
 global session_port:data
 global redirect_ip:data
@@ -44,9 +45,11 @@ extern ev_target_ip
 extern ev_target_port
 extern ev_lun
 extern ev_target_ip2
+extern ev_target_port2
+extern ev_target_name2
+extern ev_lun2
+extern error_print
 extern ev_auth_method
-extern ev_header_digest
-extern ev_data_digest
 extern ev_connect_timeout
 extern ev_connect_retries
 extern ev_io_timeout
@@ -58,6 +61,20 @@ redirect_port:      resw 1              ; where the target says that it is
 redirect_ip:        resd 1              ; 0: it did not say, or not so that we could use it
 session_hops:       resb 1
 session_tries:      resb 1
+session_target:     resb 1              ; 0: the first, 1: the second
+session_hope:       resb 1              ; 1: in this round something failed that may pass
+
+RODATA iscsi
+struc session_row                       ; where the EVs of a target are
+.ip:            resw 1
+.port:          resw 1
+.name:          resw 1
+.lun:           resw 1
+endstruc
+session_target1:
+        dw      ev_target_ip, ev_target_port, ev_target_name, ev_lun
+session_target2:
+        dw      ev_target_ip2, ev_target_port2, ev_target_name2, ev_lun2
 
 CODE iscsi
 ;---------------------------------------------------------------------------
@@ -68,17 +85,6 @@ CODE iscsi
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 iscsi_open:
-        mov     ax, ERR_AUTH_NOT_BUILT
-        cmp     byte [ev_auth_method], 0
-        jne     .refuse
-        mov     ax, ERR_DIGEST_NOT_BUILT
-        cmp     byte [ev_header_digest], 1      ; Prefer can do without
-        je      .refuse
-        cmp     byte [ev_data_digest], 1
-        je      .refuse
-        mov     ax, ERR_TARGET2_NOT_BUILT
-        cmp     dword [ev_target_ip2], 0
-        jne     .refuse
         xor     eax, eax
         mov     [disk_blocks], eax      ; not known yet: nothing to compare with
         mov     [disk_blocks + 4], eax
@@ -91,12 +97,24 @@ iscsi_open:
         mov     [silence_limit], eax
         mov     al, [ev_connect_retries]
         mov     [session_tries], al
+        mov     byte [session_target], 0
+.round:
+        mov     byte [session_hope], 0
 .try:
         call    deadline_connect
         call    session_connect
         jnc     .out
         call    error_transient
-        jc      .out
+        jc      .next
+        mov     byte [session_hope], 1
+.next:
+        call    session_switch
+        jz      .all                    ; there is no other, or it was its turn
+        call    error_print             ; why it is not the first target
+        jmp     .try
+.all:
+        cmp     byte [session_hope], 1
+        jc      .out                    ; nothing that another round could change
         sub     byte [session_tries], 1
         jc      .out
         push    ax
@@ -104,9 +122,21 @@ iscsi_open:
         mov     eax, OPEN_PAUSE
         call    iscsi_pause
         pop     ax
-        jmp     .try
-.refuse:
-        stc
+        jmp     .round
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; session_switch - the other target's turn, where there are two
+; in:       session_target
+; out:      session_target; ZF = 1: it is the first one now
+; clobbers: flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+session_switch:
+        cmp     dword [ev_target_ip2], 0
+        je      .out
+        xor     byte [session_target], 1
 .out:
         ret
 
@@ -156,18 +186,28 @@ error_transient:
 ;---------------------------------------------------------------------------
 session_connect:
         mov     word [login_initiator_name], ev_initiator_name
-        mov     word [login_target_name], ev_target_name
-        mov     eax, [ev_lun]
+        mov     bx, session_target1
+        cmp     byte [session_target], 0
+        je      .target
+        mov     bx, session_target2
+.target:
+        mov     si, [cs:bx + session_row.lun]
+        mov     eax, [si]
         mov     [session_lun], eax
-        mov     eax, [ev_lun + 4]
+        mov     eax, [si + 4]
         mov     [session_lun + 4], eax
-        mov     eax, [ev_target_ip]
-        mov     cx, [ev_target_port]
+        mov     si, [cs:bx + session_row.name]
+        mov     [login_target_name], si
+        mov     si, [cs:bx + session_row.port]
+        mov     cx, [si]
+        mov     si, [cs:bx + session_row.ip]
+        mov     eax, [si]
         mov     byte [session_hops], REDIRECT_HOPS
 .hop:
         mov     [session_ip], eax
         mov     [session_port], cx
-        mov     byte [login_stage], ISCSI_STAGE_OPERATIONAL
+        cmp     byte [ev_auth_method], AUTH_NONE
+        setz    [login_stage]           ; without CHAP the security stage can be left out
 .dial:
         and     dword [redirect_ip], 0
         mov     al, [login_stage]
@@ -190,8 +230,8 @@ session_connect:
         je      .moved
         ; A target may insist on the security stage, also for AuthMethod=None, and says so in one of
         ; these ways (RFC 7143, 6.3); the second login tells whether it was that.
-        cmp     cl, ISCSI_STAGE_OPERATIONAL
-        jne     .out
+        cmp     cl, ISCSI_STAGE_SECURITY
+        je      .out
         mov     byte [login_stage], ISCSI_STAGE_SECURITY
         cmp     ax, ERR_LOGIN_INITIATOR_ERROR
         je      .dial
@@ -266,6 +306,9 @@ session_ready:
 .try:
         call    session_connect
         pop     dword [iscsi_deadline]
+        jnc     .out
+        call    session_switch
+        stc
 .out:
         ret
 

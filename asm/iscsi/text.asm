@@ -21,6 +21,7 @@ global login_key_length:data
 global text_value:data
 global text_value_length:data
 global login_seen:data
+global text_value_room:data
 extern tbl_login_keys
 extern tbl_login_keys_end
 extern error_detail
@@ -34,7 +35,8 @@ login_key:          resb KEY_NAME_MAX + 1
 login_key_length:   resw 1
 text_value:         resb TEXT_VALUE_SIZE
 text_value_length:  resw 1              ; as it came: longer than the room where it was cut off
-login_seen:         resd 1              ; bit n: row n of the table was answered
+login_seen:         resd 2              ; bit n: row n of the table was answered
+text_value_room:    resw 1              ; bytes of text_value that the next value may use
 
 RODATA iscsi
 ; Words that stand for a number, and the answers that mean "no result": its default stays.
@@ -51,6 +53,13 @@ text_words:
 text_not_understood:
         db      "NotUnderstood", 0
 text_words_end:
+text_choices:                           ; KEY_CHOICE: what is offered, by number
+        db      "None", 0
+        db      "CRC32C", 0             ; 1 and 2 are DIGEST_TRUE and DIGEST_PREFER
+        db      "CRC32C,None", 0
+        ; from TEXT_CHOICE_AUTH on for AUTH_CHAP and AUTH_MUTUAL
+        db      "CHAP,None", 0
+        db      "CHAP", 0
 
 TEXT_NO_RESULT_VALUE equ 0FFFFFFFFh     ; the same as text_number returns it
 
@@ -69,6 +78,8 @@ text_reset:
         mov     [text_in_value], al
         mov     [login_key_length], ax
         mov     [login_seen], eax
+        mov     [login_seen + 4], eax
+        mov     word [text_value_room], TEXT_VALUE_SIZE
         ret
 
 ;---------------------------------------------------------------------------
@@ -110,12 +121,13 @@ text_byte:
         mov     bx, [text_value_length]
         inc     word [text_value_length]
         jz      .bad                    ; 64 KiB: nobody means that
-        cmp     bx, TEXT_VALUE_SIZE - 1
+        inc     bx                      ; the NUL needs a place as well
+        cmp     bx, [text_value_room]
         jb      .keep
         clc
         ret
 .keep:
-        mov     [text_value + bx], al
+        mov     [text_value + bx - 1], al
         clc
 .out:
         ret
@@ -138,9 +150,11 @@ text_end:
         ret
 .pair:
         mov     bx, [text_value_length]
-        cmp     bx, TEXT_VALUE_SIZE - 1
+        mov     ax, [text_value_room]
+        dec     ax
+        cmp     bx, ax
         jbe     .ended
-        mov     bx, TEXT_VALUE_SIZE - 1
+        xchg    ax, bx
 .ended:
         mov     byte [text_value + bx], 0
         call    text_pair
@@ -192,7 +206,7 @@ text_pair:
         test    al, KEY_RANGE | KEY_ROUTINE
         jz      .plain
         mov     cx, [text_value_length]
-        cmp     cx, TEXT_VALUE_SIZE
+        cmp     cx, [text_value_room]
         jae     text_bad_value          ; cut off, so it cannot be read
         test    al, KEY_ROUTINE
         jnz     .routine
@@ -417,8 +431,25 @@ login_send_keys:
         jz      .ended
         push    si
         mov     si, [cs:bx + login_row.var]
+        test    cl, KEY_RANGE
+        jnz     .choice
         mov     si, [si]
         call    text_put_string
+        jmp     .put
+.choice:
+        mov     cl, [si + 4]
+        mov     si, text_choices
+.word:
+        dec     cl
+        js      .chosen
+.letter:
+        cs lodsb
+        test    al, al
+        jnz     .letter
+        jmp     .word
+.chosen:
+        call    text_put_code
+.put:
         pop     si
 .ended:
         call    text_put_nul

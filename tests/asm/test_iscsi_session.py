@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from bench.machine import Machine
-from peer_iscsi.bench import BLOCKS, ERRORS, IP, PORT, Bench, make, pattern
+from peer_iscsi.bench import BLOCKS, ERRORS, IP, IP2, PORT, Bench, make, pattern
 
-from romgen.target.script import Act, Fault
+from romgen.target import Disk, Target
+from romgen.target.disk import lun_bytes
+from romgen.target.script import Act, Fault, Script
 
 READ_10, WRITE_10, TEST_UNIT_READY = 0x28, 0x2A, 0x00
 TIMEOUT = 0x80
@@ -303,3 +305,67 @@ def test_no_session_no_hang_when_nobody_listens(bench: Bench) -> None:
     result = bench.open()
     assert result.cf and result.ax == 3999
     assert len(bench.link.dialled) == 3
+
+
+def second(bench: Bench, tmp_path: Path, name: str = "iqn.2026-01.test.romgen:second") -> Target:
+    """A second target with the same disk, at IP2, named by the EVs."""
+    target = Target(Script(name=name), Disk(bench.path, lun=lun_bytes(5)))
+    bench.link.targets[IP2, 4711] = target
+    bench.ev(target_ip2=IP2, target_port2=4711, target_name2=name, lun2=lun_bytes(5))
+    return target
+
+
+def test_second_target_when_the_first_is_not_there(bench: Bench, tmp_path: Path) -> None:
+    second(bench, tmp_path)
+    del bench.link.targets[IP, PORT]
+    bench.opened()
+    assert bench.link.dialled == [(IP, PORT), (IP2, 4711)]
+    result, data = bench.read(0, 9)
+    assert not result.cf and data == pattern(0, 9)
+
+
+@pytest.mark.parametrize("status", [(2, 1), (2, 3), (3, 1)])
+def test_second_target_when_the_first_refuses(
+    bench: Bench, tmp_path: Path, status: tuple[int, int]
+) -> None:
+    second(bench, tmp_path)
+    bench.script.login_status = status
+    bench.opened()
+    assert bench.link.dialled[-1] == (IP2, 4711)
+    assert "RG-4" in bench.machine.console  # the reason is told
+
+
+def test_second_target_when_the_first_has_no_such_lun(bench: Bench, tmp_path: Path) -> None:
+    second(bench, tmp_path)
+    bench.ev(lun=lun_bytes(3))
+    bench.opened()
+    assert bench.link.dialled == [(IP, PORT), (IP2, 4711)]
+
+
+def test_both_targets_fail(bench: Bench, tmp_path: Path) -> None:
+    second(bench, tmp_path)
+    bench.link.targets.clear()
+    assert bench.open().cf
+    assert bench.link.dialled == [(IP, PORT), (IP2, 4711)] * 3
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_first_target_dies_in_the_middle(bench: Bench, tmp_path: Path, write: bool) -> None:
+    other = second(bench, tmp_path)
+    bench.opened()
+    bench.script.faults.append(Fault(Act.CLOSE, at=2, opcode=WRITE_10 if write else READ_10))
+
+    def die(turn: int) -> None:
+        if "fault close" in bench.target.events:
+            bench.link.targets.pop((IP, PORT), None)
+
+    bench.link.on_turn = die
+    if write:
+        data = random.Random(3).randbytes(1100 * 512)
+        assert not bench.write(50, data).cf
+        assert bench.on_disk(50, 1100) == data
+    else:
+        result, data = bench.read(50, 1100)
+        assert not result.cf and data == pattern(50, 1100)
+    assert other.logins == 1
+    assert bench.machine.get("disk_done", 4) == 1100
