@@ -160,3 +160,19 @@ def test_longest_text(machine: Machine) -> None:
     lines = [f"{name}={value}" for name, value in BASE.items()]
     text = "\n".join(lines).encode() + b"\n"
     agree(machine, text + b"#\n" * ((TEXT_MAX - len(text)) // 2))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["TargetName=iqn.2003-05.com{}x", "TargetName=iqn.200{}-05.com", "TargetName={}", "LUN={}",
+     "TargetName=eui.000000000000000{}", "LAA=02ab0000123{}", "LUN=0x000000000000000{}", "VLAN=4{}",
+     "MTU=150{}", "TargetIP=10.10.10.{}", "TargetIP=10.10{}10.1", "CHAPAlgorithms=MD5{}SHA1",
+     "CHAPSecret=0x0000000000000000000000{}0", "CHAPSecret=Some12day12{}", "{}LUN=1", "LUN{}=1", "{}"],
+)  # fmt: skip
+def test_each_character_in_each_place(machine: Machine, line: str) -> None:
+    name = line.split("=")[0]
+    rest = [f"{key}={value}" for key, value in BASE.items() if key != name]
+    if name == "CHAPSecret":
+        rest += ["AuthMethod=CHAP", "CHAPUsername=me"]
+    for char in range(256):
+        agree(machine, "\n".join([line.format(chr(char)), *rest]).encode("latin-1"))
