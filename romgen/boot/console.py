@@ -56,16 +56,17 @@ class Console:
         """CR LF and cursor moves to plain line ends, without adding empty lines."""
         raw = CONTROL.sub("", raw.replace("\x1b", ""))
         out: list[str] = []
-        empty = not self._line
+        length = len(self._line)
         for char in raw.replace("\r", ""):
-            if char == MOVE:
-                if empty:
+            if ord(char) >= MOVE:
+                # To the place where the cursor is anyhow: SeaBIOS does so between characters.
+                if length == 0 or ord(char) - MOVE == length:
                     continue
                 char = "\n"
             if char == "\b":
                 continue
             out.append(char)
-            empty = char == "\n"
+            length = 0 if char == "\n" else length + 1
         return "".join(out)
 
     def finish(self, at: float) -> None:
@@ -75,12 +76,16 @@ class Console:
             self._line = ""
 
 
-MOVE = "\ue000"
-"""Stands for a cursor movement inside this module."""
+MOVE = 0xE000
+"""Code point that stands for a move to column 0 inside this module, the next one for column 1."""
 
 
 def _moved(match: re.Match[str]) -> str:
-    return MOVE if match["final"] in ("H", "f", "J") else ""
+    if match["final"] not in ("H", "f", "J"):
+        return ""
+    row_column = (match["args"] or "").split(";")
+    column = row_column[1] if len(row_column) == 2 and row_column[1].isdecimal() else "1"
+    return chr(MOVE + min(max(int(column), 1), 1000) - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ def test_escapes_go_and_line_ends_are_plain() -> None:
     assert fed(b"\x1bc\x1b[?7l\x1b[2J\x1b[0mSeaBIOS\r\nBooting\r\n").text == "SeaBIOS\nBooting\n"
 
 
+def test_move_to_where_the_cursor_is_changes_nothing() -> None:
+    assert fed(b"\x1b[7;1Hb\x1b[7;2Hoot: \x1b[8;1Hnext").text == "boot: \nnext"
+
+
 def test_an_escape_may_be_cut_anywhere() -> None:
     raw = b"one\x1b[0;1mtwo\x1b[3;1Hthree\r\n"
     whole = fed(raw).text
