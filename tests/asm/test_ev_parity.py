@@ -167,7 +167,8 @@ def test_longest_text(machine: Machine) -> None:
     ["TargetName=iqn.2003-05.com{}x", "TargetName=iqn.200{}-05.com", "TargetName={}", "LUN={}",
      "TargetName=eui.000000000000000{}", "LAA=02ab0000123{}", "LUN=0x000000000000000{}", "VLAN=4{}",
      "MTU=150{}", "TargetIP=10.10.10.{}", "TargetIP=10.10{}10.1", "CHAPAlgorithms=MD5{}SHA1",
-     "CHAPSecret=0x0000000000000000000000{}0", "CHAPSecret=Some12day12{}", "{}LUN=1", "LUN{}=1", "{}"],
+     "CHAPSecret=0x0000000000000000000000{}0", "CHAPSecret=Some12day12{}", "{}LUN=1", "LUN{}=1",
+     "{}"],
 )  # fmt: skip
 def test_each_character_in_each_place(machine: Machine, line: str) -> None:
     name = line.split("=")[0]
@@ -176,3 +177,39 @@ def test_each_character_in_each_place(machine: Machine, line: str) -> None:
         rest += ["AuthMethod=CHAP", "CHAPUsername=me"]
     for char in range(256):
         agree(machine, "\n".join([line.format(chr(char)), *rest]).encode("latin-1"))
+
+
+CHAP = ["CHAPUsername=me", "CHAPSecret=Some12day123"]
+MUTUAL = [*CHAP, "CHAPMSecret=BetterThanThat"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["InitiatorRoute=10.10.10.2"], ["InitiatorRoute=10.10.11.1"], ["InitiatorRoute=10.10.10.1"],
+        ["AuthMethod=CHAP"], ["AuthMethod=CHAP", CHAP[0]], ["AuthMethod=CHAP", CHAP[1]],
+        ["AuthMethod=CHAP", *CHAP], ["AuthMethod=MutualCHAP", *CHAP],
+        ["AuthMethod=MutualCHAP", *MUTUAL], ["AuthMethod=MutualCHAP", *MUTUAL[1:]],
+        ["AuthMethod=MutualCHAP", *CHAP, "CHAPMSecret=Some12day123"],
+        ["AuthMethod=MutualCHAP", *CHAP, "CHAPMSecret=Some12day124"],
+        ["AuthMethod=MutualCHAP", *CHAP, "CHAPMSecret=0x536f6d653132646179313233"],
+        ["AuthMethod=CHAP", *CHAP, "CHAPMSecret=Some12day123"],
+        ["AuthMethod=CHAP", "CHAPSecret=0x1", "CHAPUsername=", "CHAPMSecret=short"],
+        ["AuthMethod=CHAP", "CHAPUsername=", "CHAPSecret=0x1"],
+        ["CHAPUsername=", "CHAPSecret=0x1", "CHAPMSecret=short"],
+        ["CHAPUsername=", "LUN=x"], ["CHAPUsername=", "AuthMethod=x"],
+        ["TargetIP2=10.10.11.1"], ["TargetIP2=10.10.11.1", "InitiatorRoute=10.10.10.1"],
+        ["TargetIP2=10.10.10.9"], ["LUN2=1", "TargetPort2=5", "TargetName2=iqn.2003-05.com.x:y"],
+        ["LUN=3", "TargetPort=9"], ["VLAN=5", "LAA=02ab00001234"], ["HeaderDigest=Prefer"],
+        ["DataDigest=True"], ["BootProtocol=None", "AuthMethod=CHAP", "LUN2=1"],
+        ["BootProtocol=PXE", "InitiatorRoute=10.10.11.1", "CHAPUsername="],
+        ["IAA=000000000000", "LAA=000000000000"], ["LUN=1", "LUN=1"], ["Foo=1", "Foo=1"],
+    ],
+    ids="; ".join,
+)  # fmt: skip
+def test_rules_between_variables(machine: Machine, more: list[str]) -> None:
+    base = [f"{name}={value}" for name, value in BASE.items()]
+    for lines in ([*base, *more], [*more, *base], [*reversed(more), *base]):
+        agree(machine, "\n".join(lines).encode())
+    for gone in range(len(base)):
+        agree(machine, "\n".join([*base[:gone], *base[gone + 1 :], *more]).encode())
