@@ -9,6 +9,8 @@ global chap_step:data
 global chap_got:data
 global chap_algorithm:data
 global chap_id:data
+global chap_refused:data
+global chap_fallback:function
 global chap_challenge_length:data
 global chap_own_id:data
 global chap_own_challenge:data
@@ -38,6 +40,7 @@ BSS chap
 chap_step:              resb 1
 chap_got:               resb 1
 chap_algorithm:         resb 1          ; CHAP_A
+chap_refused:           resb 1          ; an algorithm that is not offered any more; 0: all are
 chap_id:                resb 1          ; CHAP_I of the target
 chap_own_id:            resb 1
 chap_challenge_length:  resw 1
@@ -76,16 +79,25 @@ chap_send:
         mov     si, chap_text_a
         call    text_put_code
         mov     bx, ev_chap_algorithms
+        mov     dl, 0                   ; what stands between two
 .algorithm:
-        mov     al, [bx]
-        call    text_put_byte
+        mov     dh, [bx]
         inc     bx
-        cmp     byte [bx], 0
-        je      .offered
-        mov     al, ','
+        cmp     dh, [chap_refused]      ; 0 ends the list; or it is the one to leave out
+        je      .skip
+        mov     al, dl
+        test    al, al
+        jz      .first
         call    text_put_char
+.first:
+        mov     al, dh
+        call    text_put_byte
+        mov     dl, ','
+.skip:
         cmp     bx, ev_chap_algorithms + CHAP_ALGORITHMS
-        jb      .algorithm
+        jae     .offered
+        cmp     byte [bx], 0
+        jne     .algorithm
 .offered:
         call    text_put_nul
         mov     al, 0                   ; no T before the last step: LIO refuses it
@@ -132,6 +144,32 @@ chap_send:
 .transit:
         mov     al, ISCSI_FLAG_TRANSIT | ISCSI_STAGE_OPERATIONAL
         clc
+        ret
+
+;---------------------------------------------------------------------------
+; chap_fallback - a login was refused: is it worth another one without SHA-256?
+; in:       AX = error, chap_step, chap_algorithm, chap_refused
+; out:      ZF = 1: yes, chap_refused is set; AX unchanged
+; clobbers: flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+; tgt takes 7 for SHA-1 (IANA: 6), finds our response too long and calls it an initiator error. A false
+; target gains nothing: it could have chosen the weaker algorithm at once, as that was offered.
+chap_fallback:
+        cmp     ax, ERR_LOGIN_INITIATOR_ERROR
+        jne     .out
+        cmp     byte [chap_step], CHAP_ANSWERED
+        jne     .out
+        cmp     word [chap_algorithm], CHAP_SHA256      ; and chap_refused, behind it, is 0
+        jne     .out
+        cmp     byte [ev_chap_algorithms + 1], 0        ; is there another to offer?
+        je      .only
+        mov     byte [chap_refused], CHAP_SHA256
+        cmp     al, al
+        ret
+.only:
+        test    sp, sp                  ; ZF = 0
+.out:
         ret
 
 ;---------------------------------------------------------------------------

@@ -27,6 +27,8 @@ extern login_initiator_name
 extern logout_done
 extern session_ending
 extern session_lun
+extern chap_refused
+extern chap_fallback
 extern command_reset
 extern pdu_begin
 extern pdu_commit
@@ -203,6 +205,7 @@ session_connect:
         mov     si, [cs:bx + session_row.ip]
         mov     eax, [si]
         mov     byte [session_hops], REDIRECT_HOPS
+        mov     byte [chap_refused], 0
 .hop:
         mov     [session_ip], eax
         mov     [session_port], cx
@@ -228,11 +231,13 @@ session_connect:
         pop     cx
         cmp     ax, ERR_LOGIN_REDIRECT
         je      .moved
+        mov     byte [login_stage], ISCSI_STAGE_SECURITY
+        call    chap_fallback
+        je      .dial
         ; A target may insist on the security stage, also for AuthMethod=None, and says so in one of
         ; these ways (RFC 7143, 6.3); the second login tells whether it was that.
         cmp     cl, ISCSI_STAGE_SECURITY
         je      .out
-        mov     byte [login_stage], ISCSI_STAGE_SECURITY
         cmp     ax, ERR_LOGIN_INITIATOR_ERROR
         je      .dial
         cmp     ax, ERR_LOGIN_AUTHENTICATION

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peer_iscsi.bench import ERRORS, Bench, make
 
-from romgen.target.login import Login
+from romgen.target.login import Login, LoginRefusedError
 from romgen.target.pdu import parse_text
 from romgen.target.script import Account
 
@@ -42,6 +42,27 @@ def setup(
     bench.ev(chap_secret=secret, chapm_secret=other)
     bench.machine.set("ev_chap_secret_len", len(secret), 2)
     bench.machine.set("ev_chapm_secret_len", len(other), 2)
+
+
+@pytest.mark.parametrize("algorithms, passes", [(b"\7\6\5", True), (b"\7", False), (b"\7\5", True)])
+def test_target_that_takes_7_for_sha1(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, algorithms: bytes, passes: bool
+) -> None:
+    setup(bench, CHAP, algorithms=algorithms)
+    real = Login._verify
+
+    def verify(self: Login, keys: dict[str, str]) -> list[tuple[str, str]]:
+        if self._algorithm == 7:
+            raise LoginRefusedError(2, 0, "too long for SHA-1")
+        return real(self, keys)
+
+    monkeypatch.setattr(Login, "_verify", verify)
+    result = bench.open()
+    assert result.cf is not passes
+    offers = [keys["CHAP_A"] for _, keys in requests(bench) if "CHAP_A" in keys]
+    assert offers == (
+        [",".join(map(str, algorithms))] + [",".join(map(str, algorithms[1:]))] * passes
+    )
 
 
 def requests(bench: Bench) -> list[tuple[int, dict[str, str]]]:
