@@ -1,5 +1,5 @@
 ; The demonstration disk: checks the disk that it was started from, sector by
-; sector, by CHS and by EDD, writes, reads back, reports on COM1 (report.inc).
+; sector, by CHS and by EDD, writes, reads back, reports on COM2 (report.inc).
 ;
 ; More defines than guest.inc has, from romgen/boot/disk.py:
 ;   PATTERN_MUL, PATTERN_SEED, PATTERN_STEP, PATTERN_ADD   see pattern.inc

@@ -90,7 +90,6 @@ main:
         cmp     eax, LIMIT_TICKS
         jb      .next
 .done:
-        call    report_begin            ; the ROM may have printed that the disk is back
         PUT     "@fact reads "
         mov     eax, [reads_good]
         call    put_dec
@@ -107,9 +106,6 @@ main:
 .failed:
         inc     dword [reads_bad]
         and     dword [good_after], 0
-        pushad
-        call    report_begin            ; the ROM has printed why
-        popad
         PUT     "@fact failed "
         call    put_hex16
         PUT     " "

@@ -69,6 +69,14 @@ class Console:
             length = 0 if char == "\n" else length + 1
         return "".join(out)
 
+    def insert(self, line: str, at: float) -> str:
+        """A whole line from elsewhere: it does not cut the line that is not finished yet."""
+        clean = CONTROL.sub("", line.replace("\r", "")) + "\n"
+        shown = f"\n{clean}" if self._line else clean
+        self.text += shown
+        self.lines.append(Line(at, clean[:-1]))
+        return shown
+
     def finish(self, at: float) -> None:
         """End the last line, which may lack its end."""
         if self._line:

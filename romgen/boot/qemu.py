@@ -9,7 +9,7 @@ import selectors
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -206,11 +206,13 @@ def run(
         ev_file.write_bytes(machine.ev.encode())
     log = folder / "qemu.log"
     with ExitStack() as stack:
-        ports = {name: stack.enter_context(_pair()) for name in ("serial", "debug", "qmp")}
+        ports = {
+            name: stack.enter_context(_pair()) for name in ("serial", "report", "debug", "qmp")
+        }
         argv = machine.argv(ev_file)
         for name, (_, theirs) in ports.items():
             argv += ["-chardev", f"socket,id={name},fd={theirs.fileno()}"]
-        argv += ["-serial", "chardev:serial"]
+        argv += ["-serial", "chardev:serial", "-serial", "chardev:report"]
         argv += ["-device", f"isa-debugcon,iobase={DEBUG_PORT},chardev=debug"]
         argv += ["-mon", "chardev=qmp,mode=control", *([] if machine.gdb else ["-S"])]
         child = start(argv, log=log, pass_fds=[theirs.fileno() for _, theirs in ports.values()])
@@ -232,7 +234,7 @@ def run(
                 detail=log.read_text(errors="replace") or str(error),
                 status=EXIT_BOOT,
             ) from error
-        streams = (ports["serial"][0], ports["debug"][0])
+        streams = {name: ports[name][0] for name in ("serial", "report", "debug")}
         watch = _Watch(show, lambda line: on_line(line, qmp), machine.pcap)
         _collect(result, child, streams, stop_when, watch)
     result.output = log.read_text(errors="replace")
@@ -264,20 +266,24 @@ class _Watch:
 def _collect(
     result: Run,
     child: subprocess.Popen[bytes],
-    streams: tuple[socket.socket, socket.socket],
+    streams: Mapping[str, socket.socket],
     stop_when: Stop,
     watch: _Watch,
 ) -> None:
-    """Read both streams until one of the ends of `Stop`."""
+    """Read the streams until one of the ends of `Stop`.
+
+    The report of a boot program has a port of its own, COM2: the BIOS prints on COM1 whenever it
+    likes. Its lines are shown between those of the console.
+    """
     begin = time.monotonic()
     last_output = 0.0
     seen = 0
-    serial, debug = streams
-    watching = {serial, debug}
+    report = b""
+    watching = set(streams.values())
     with selectors.DefaultSelector() as selector:
-        for each in watching:
+        for name, each in streams.items():
             each.setblocking(False)
-            selector.register(each, selectors.EVENT_READ)
+            selector.register(each, selectors.EVENT_READ, name)
         while not result.ended:
             now = time.monotonic() - begin
             if result.first_frame is None and watch.has_frames():
@@ -303,12 +309,18 @@ def _collect(
                     if not data:
                         selector.unregister(stream)
                         watching.discard(stream)
-                    elif stream is debug:
+                    elif key.data == "debug":
                         result.log.feed(data, at)
                     else:
                         last_output = at
                         result.serial += data
-                        watch.show(result.console.feed(data, at))
+                        if key.data == "report":
+                            *whole, report = (report + data).split(b"\n")
+                            for raw in whole:
+                                text = raw.decode("ascii", errors="replace")
+                                watch.show(result.console.insert(text, at))
+                        else:
+                            watch.show(result.console.feed(data, at))
                         for line in result.console.lines[seen:]:
                             watch.line(line.text)
                         seen = len(result.console.lines)

@@ -78,3 +78,10 @@ def test_a_report_that_lost_a_line_is_not_complete() -> None:
 def test_a_damaged_report_line_is_no_crash() -> None:
     report = guest_report([Line(0, "@done x y"), Line(0, "@disk zz id=1"), Line(0, "@fail")])
     assert report.done is None and report.disks == {} and report.failed == {}
+
+
+def test_a_line_from_elsewhere_does_not_cut_one() -> None:
+    console = fed(b"one\r\ntw")
+    assert console.insert("@ok a\r", 1.0) == "\n@ok a\n"
+    console.feed(b"o\r\n", 2.0)
+    assert [line.text for line in console.lines] == ["one", "@ok a", "two"]
