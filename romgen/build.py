@@ -63,7 +63,8 @@ def find_sources(project: Project, layout: Layout) -> Sources:
             f"the driver of adapter '{layout.nic.name}' is not there",
             "romgen/tables/nics.toml names it",
         )
-    undi = [path for path in sorted((root / "undi").glob("*.asm")) if path != loader]
+    folders = (root / "undi", root / "undi" / "chip")
+    undi = [path for folder in folders for path in sorted(folder.glob("*.asm")) if path != loader]
     return Sources(
         (*sorted((root / "asm").rglob("*.asm")), loader),
         (*undi, driver),

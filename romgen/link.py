@@ -81,7 +81,7 @@ def _link(
 
 def link_undi(project: Project, layout: Any, objects: Sequence[Path]) -> Linked:
     """The UNDI program; its raw bytes go to `undi.bin` for the ROM's link."""
-    linked = _link(project, layout.name, "undi", objects, {"layout": layout}, [])
+    linked = _link(project, layout.name, "undi", objects, {"layout": layout}, ["--gc-sections"])
     image = linked.program.flat(linked.program.value("undi_code_size"))
     write_atomic(project.work(layout.name) / UNDI_FILE, bytes(image))
     return linked

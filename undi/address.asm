@@ -6,6 +6,7 @@ global api_set_station:function
 global api_set_filter:function
 global api_get_mcast:function
 global multicast_copy:function
+global station_keep:function
 extern undi_state
 
 CODE undi_address
@@ -116,4 +117,24 @@ api_get_mcast:
         mov     word [es:di + p_mcast_address.mac], 0x0001
         mov     [es:di + p_mcast_address.mac + 2], eax
         xor     ax, ax
+        ret
+
+CODE undi_station
+;---------------------------------------------------------------------------
+; station_keep - keep the address burnt in, if it can be one; for driver.probe
+; in:       EAX, DX = MAC
+; out:      CF = 0, nic_permanent_mac; CF = 1: all zeros, or a group address
+; clobbers: flags
+;---------------------------------------------------------------------------
+station_keep:
+        test    al, 1
+        stc
+        jnz     .done
+        test    eax, eax
+        stc
+        jz      .done
+        mov     [nic_permanent_mac], eax
+        mov     [nic_permanent_mac + 4], dx
+        clc
+.done:
         ret

@@ -2,7 +2,7 @@
 %include "romgen.inc"
 global entry:function
 extern transmit, state
-CODE api
+CODE entry
         db      0x90
 entry:
         mov     al, [state]
