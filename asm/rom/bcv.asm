@@ -5,11 +5,12 @@
 global rom_bcv:function
 global bcv_connect:function
 global boot_bdf:data
+global bcv_caller:data
 
 extern adapter_check, adapter_find, rom_bdf
 extern error_print
-extern ev_boot_mode, ev_boot_protocol, ev_link_delay, ev_load
-extern int13_busy, int13_install
+extern ev_boot_mode, ev_boot_protocol, ev_force_boot, ev_link_delay, ev_load
+extern int13_busy, int13_install, int15_install
 extern iscsi_close, iscsi_open
 extern memory_allocate, memory_release
 extern message_banner, message_disk, message_link, message_off, message_prepare, message_target
@@ -89,6 +90,9 @@ bcv_connect:
 
         call    ev_load
         jc      .fail
+%if BOOT_BEV
+        mov     byte [ev_force_boot], 1 ; the BIOS boots us now, so ours is the boot disk
+%endif
         cmp     byte [ev_boot_protocol], EV_BOOT_NONE
         je      .off
         mov     ax, ERR_BOOT_PXE
@@ -118,6 +122,7 @@ bcv_connect:
         jc      .fail_undi
         call    int13_install
         jc      .fail_iscsi
+        call    int15_install
         call    message_prepare
         mov     si, message_disk
         call    print_message

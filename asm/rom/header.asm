@@ -16,9 +16,10 @@ extern undi_loader
 extern undi_code_size           ; of the UNDI that is in the image
 extern undi_data_size
 %if BOOT_BEV
-  %error boot = "BEV": the ROM has no bootstrap entry vector; choose boot = "BCV" in the layout
-%endif
+extern rom_bev
+%else
 extern rom_bcv
+%endif
 
 ROM_SIGNATURE   equ 0AA55h
 PCIR_REVISION   equ 3           ; PCI Firmware Specification 3.0
@@ -66,10 +67,16 @@ at pnp.revision,                db 1
 at pnp.length,                  db pnp_size / 16
 at pnp.manufacturer,            dw rom_manufacturer
 at pnp.product,                 dw rom_product
+%if BOOT_BEV
+at pnp.device_type,             db 02h, 00h, 00h        ; network, Ethernet
+at pnp.indicators,              db PNP_INDICATORS
+at pnp.bev,                     dw rom_bev
+%else
         ; a disk for the BIOS, so mass storage, SCSI, although the adapter's class is Ethernet
 at pnp.device_type,             db 01h, 00h, 00h
 at pnp.indicators,              db PNP_INDICATORS
 at pnp.bcv,                     dw rom_bcv
+%endif
         iend
 
 undi_id_header:                 ; data: PXE 2.1, 4.1

@@ -18,7 +18,7 @@ INITCODE init
 ;---------------------------------------------------------------------------
 ; rom_init [far] - entry at ROM:3, called by the BIOS during POST
 ; in:       AX = bus/dev/fn of the adapter, or anything where the BIOS does not say
-; out:      AX = PNP_RETURN_DISK, or PNP_RETURN_NONE where there is no adapter of ours
+; out:      AX = PNP_RETURN_DISK (a BEV layout: PNP_RETURN_BEV), or PNP_RETURN_NONE where there is no adapter of ours
 ; clobbers: flags
 ; needs:    a BIOS
 ;---------------------------------------------------------------------------
@@ -46,7 +46,7 @@ rom_init:
         inc     di
         mov     al, bh
         call    rom_store
-        mov     ax, PNP_RETURN_DISK
+        mov     ax, BOOT_BCV * PNP_RETURN_DISK + BOOT_BEV * PNP_RETURN_BEV
 .done:
         pop     es
         pop     ds

@@ -109,6 +109,7 @@ CONSTANTS = {
     "PMM_ALIGN": 4,
     "PMM_PERMANENT": 8,
     "PNP_RETURN_DISK": 0x0120,  # AX of init: IPL device attached, INT 13h block format
+    "PNP_RETURN_BEV": 0x0020,  # IPL device attached
     "PNP_RETURN_NONE": 0x0000,
 }
 
