@@ -156,7 +156,7 @@ if [ ! -x .venv/bin/python ]; then
     "$python" -m venv .venv || { rm -rf .venv; fail "$python -m venv failed"; }
 fi
 say "installing the Python packages for '$goal'"
-.venv/bin/python -m pip install --disable-pip-version-check --quiet \
+.venv/bin/python -m pip install --disable-pip-version-check --quiet --use-pep517 \
     -r "$requirements/$goal.txt" || fail "pip failed: the packages of $requirements/$goal.txt"
 for done_goal in $goals; do
     echo "$wanted" >".venv/.romgen-$done_goal"
