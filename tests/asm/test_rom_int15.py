@@ -51,9 +51,10 @@ def hook(machine: Machine, entries: list[Entry], top_kib: int = TOP_KIB) -> Bios
     return bios
 
 
-def ask(machine: Machine, index: int, **regs: int) -> tuple[Entry, bool]:
-    given = {"eax": 0xE820, "edx": SMAP, "ebx": index, "ecx": 20, "es": BUFFER >> 4, "edi": 0}
-    result = machine.call_interrupt(0x15, **(given | regs))
+def ask(machine: Machine, index: int) -> tuple[Entry, bool]:
+    result = machine.call_interrupt(
+        0x15, eax=0xE820, edx=SMAP, ebx=index, ecx=20, es=BUFFER >> 4, edi=0
+    )
     base, length, kind = struct.unpack("<QQI", machine.read(BUFFER, 20))
     return (base, length, kind), result.cf
 
