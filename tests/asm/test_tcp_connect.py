@@ -105,11 +105,14 @@ def test_mtu_limits_both_ways(machine: Machine, mtu: int, mss: int) -> None:
     assert max(len(segment.data) for segment in stack.segments()) == mss
 
 
-def test_window_counts_buffers_of_the_ring(stack: Stack) -> None:
-    peer = connected(stack, options=b"")
+@pytest.mark.parametrize(
+    ("mss", "buffer"), [(64, 536), (536, 536), (537, 537), (1000, 1000), (1440, 1440), (9000, 1440)]
+)
+def test_window_counts_buffers_of_the_ring(stack: Stack, mss: int, buffer: int) -> None:
+    peer = connected(stack, options=mss_option(mss))
     peer.write(b"x")
     stack.poll()
-    assert stack.segments()[-1].window == RING * 536
+    assert stack.segments()[-1].window == RING * buffer
 
 
 def test_syn_is_repeated_with_back_off(stack: Stack) -> None:

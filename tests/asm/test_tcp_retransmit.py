@@ -212,3 +212,57 @@ def test_clock_may_wrap(machine: Machine, clock: int) -> None:
     peer.send()
     stack.poll()
     assert stack.idle
+
+
+def test_time_out_is_at_most_a_minute(stack: Stack) -> None:
+    peer = connected(stack)
+    stack.queue(b"x" * 48)
+    stack.poll()
+    stack.machine.set("tcp_rto", 40_000, 4)
+    stack.advance(201)
+    assert stack.machine.get("tcp_rto", 4) == 60_000
+    peer.send(ack=peer.ack + 48)
+    stack.poll()
+    stack.queue(b"x" * 48)
+    stack.poll()
+    stack.machine.set("tcp_timer", 0, 1)  # a round trip longer than the limit
+    stack.clock += 100_000
+    peer.send(ack=peer.ack + 96)
+    stack.poll()
+    assert stack.machine.get("tcp_rto", 4) == 60_000
+
+
+def test_congestion_window_ends_at_the_largest_window(stack: Stack) -> None:
+    peer = connected(stack)
+    stack.machine.set("tcp_cwnd", 65_000, 4)
+    stack.queue(payload=data(2 * MSS))
+    stack.poll()
+    peer.send(ack=peer.ack + 2 * MSS)
+    stack.poll()
+    assert stack.machine.get("tcp_cwnd", 4) == 65_535
+
+
+def test_congestion_avoidance_grows_by_a_segment_a_round(stack: Stack) -> None:
+    peer = connected(stack)
+    stack.machine.set("tcp_cwnd", 10 * MSS, 4)
+    stack.machine.set("tcp_ssthresh", 10 * MSS, 4)
+    stack.queue(payload=data(10 * MSS))
+    stack.poll(2)
+    for number in range(1, 11):
+        peer.send(ack=peer.ack + number * MSS)
+    stack.poll()
+    assert 10 * MSS + 1300 <= stack.machine.get("tcp_cwnd", 4) <= 11 * MSS
+
+
+def test_large_partial_acknowledgement_leaves_one_segment(stack: Stack) -> None:
+    peer = connected(stack)
+    stack.machine.set("tcp_cwnd", 8 * MSS, 4)
+    stack.queue(payload=data(8 * MSS))
+    stack.poll()
+    for _ in range(3):
+        peer.send()
+    stack.poll()
+    stack.machine.set("tcp_cwnd", 2 * MSS, 4)
+    peer.send(ack=peer.ack + 5 * MSS)
+    stack.poll()
+    assert stack.machine.get("tcp_cwnd", 4) == MSS
