@@ -36,6 +36,7 @@ KEYS = {
     "size_max": Key(int, default=IMAGE_MAX, low=BLOCK, high=IMAGE_MAX),
     "memory": Key(dict, default={}),
     "ev": Key(dict, default={}),
+    "ibft": Key(dict, default={}),
 }
 MEMORY_KEYS = {
     "rx_frames": Key(int, default=16, low=4, high=32),
@@ -43,6 +44,7 @@ MEMORY_KEYS = {
     "stack": Key(int, default=3072, low=1024, high=16384),
     "place": Key(str, default="auto", choices=("auto", "pmm", "base")),
 }
+IBFT_KEYS = {"gateway": Key(str, default="needed", choices=("needed", "always"))}
 EV_KEYS = {"capacity": Key(int, default=1024, low=0, high=EV_TEXT_MAX)}
 
 
@@ -71,6 +73,7 @@ class Layout:
     product, manufacturer: strings of the $PnP header
     size_max: the image's budget in bytes; size_max_where: `file:line` that says so
     ev_capacity: room for the EV text in the image, bytes
+    ibft_gateway: when the iBFT names the gateway: `needed` (the target is on another net), `always`
     """
 
     name: str
@@ -84,6 +87,7 @@ class Layout:
     size_max: int
     memory: Memory
     ev_capacity: int
+    ibft_gateway: str = "needed"
 
 
 def names(folder: Path) -> list[str]:
@@ -97,6 +101,7 @@ def load_layout(path: Path, nics: dict[str, Nic], base: Path | None = None) -> L
     values = file.take(file.data, KEYS)
     memory = file.take(values["memory"], MEMORY_KEYS, ("memory",))
     ev = file.take(values["ev"], EV_KEYS, ("ev",))
+    ibft = file.take(values["ibft"], IBFT_KEYS, ("ibft",))
     if values["nic"] not in nics:
         near = difflib.get_close_matches(values["nic"], nics, 1, 0.5)
         raise file.error(
@@ -129,6 +134,7 @@ def load_layout(path: Path, nics: dict[str, Nic], base: Path | None = None) -> L
         size_max=values["size_max"],
         memory=Memory(**memory),
         ev_capacity=ev["capacity"],
+        ibft_gateway=ibft["gateway"],
     )
 
 

@@ -10,6 +10,7 @@ global bcv_caller:data
 extern adapter_check, adapter_find, rom_bdf
 extern error_print
 extern ev_boot_mode, ev_boot_protocol, ev_force_boot, ev_link_delay, ev_load
+extern ibft_write
 extern int13_busy, int13_install, int15_install
 extern iscsi_close, iscsi_open
 extern memory_allocate, memory_release
@@ -126,7 +127,11 @@ bcv_connect:
         call    message_prepare
         mov     si, message_disk
         call    print_message
+        call    ibft_write
+        jnc     .done
+        call    error_print             ; a warning: the disk boots
         clc
+.done:
         ret
 
 .off:

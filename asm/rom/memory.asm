@@ -17,6 +17,7 @@ global memory_base_after:data
 global undi_cs_seg:data
 global undi_ds_seg:data
 
+extern ibft_table
 extern undi_id_header
 extern dgroup_dwords           ; size of DGROUP with its stack, by the linker
 extern dgroup_paragraphs
@@ -245,6 +246,7 @@ memory_from_base:
 ; needs:    DS = DGROUP, which is gone afterwards; SS elsewhere; a BIOS in POST where PMM gave it
 ;---------------------------------------------------------------------------
 memory_release:
+        mov     byte [ibft_table], 0    ; nobody may find a table in memory that is not ours
         cmp     dword [memory_pmm], 0
         je      .base
         call    pmm_find

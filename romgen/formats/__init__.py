@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from construct import Struct
 
-from romgen.formats import boot_memory, disk, iscsi, net, nic, option_rom, pxe
+from romgen.formats import boot_memory, disk, ibft, iscsi, net, nic, option_rom, pxe
 
-_MODULES = (option_rom, pxe, net, iscsi, disk, nic, boot_memory)
+_MODULES = (option_rom, pxe, net, iscsi, disk, nic, boot_memory, ibft)
 
 NASM_STRUCTS: dict[str, Struct] = {
     name: struct for module in _MODULES for name, struct in module.STRUCTS.items()

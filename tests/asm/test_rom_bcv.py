@@ -8,7 +8,8 @@ import pytest
 from bench.machine import DATA_SEGMENT, Machine
 from test_rom_init import OURS, adapter, pci_bios
 
-STEPS = ("ev_load", "undi_open", "net_init", "iscsi_open", "int13_install", "int15_install")
+STEPS = ("ev_load", "undi_open", "net_init", "iscsi_open", "int13_install", "int15_install",
+         "ibft_write")  # fmt: skip
 UNDONE_BY = {"undi_open": "undi_close", "iscsi_open": "iscsi_close"}
 NO_TARGET = 3012
 
@@ -99,6 +100,14 @@ def test_a_failure_is_printed_and_undone_in_reverse_order(machine: Machine, fail
     assert machine.console.splitlines()[-1].startswith(f"RG-{NO_TARGET} ")
 
 
+def test_a_misplaced_ibft_is_only_a_warning(machine: Machine) -> None:
+    world = World(machine, "ibft_write", 1008)
+    settings(machine)
+    run(machine)
+    assert world.trace == ["memory_allocate", *STEPS]
+    assert machine.console.splitlines()[-1].startswith("RG-1008 ")
+
+
 def test_no_memory_is_printed(machine: Machine) -> None:
     world = World(machine)
 
@@ -117,7 +126,7 @@ def test_the_adapter_is_searched_where_init_could_not_keep_it(machine: Machine) 
     machine.write(0xC8000 + machine.address("rom_bdf"), b"\0\0")
     pci_bios(machine)
     run(machine)
-    assert world.trace[-1] == "int15_install"
+    assert world.trace[-1] == "ibft_write"
 
 
 def test_no_adapter(machine: Machine) -> None:
@@ -157,5 +166,5 @@ def test_link_delay_waits_and_polls(machine: Machine) -> None:
     start = machine.ports.pit.ms
     run(machine)
     assert "  Waiting 60 s (LinkDelay)" in machine.console.splitlines()
-    assert world.trace[-1] == "int15_install"
+    assert world.trace[-1] == "ibft_write"
     assert polls and 60_000 <= polls[-1] - start <= 120_000

@@ -175,3 +175,9 @@ def test_release_returns_memory_to_the_pmm(machine: Machine) -> None:
     noise(machine, 0xD0000)
     release(machine, machine.call("memory_allocate").ax)
     assert pmm.calls[-1] == (2, 0xD0000)
+
+
+def test_nobody_finds_a_table_in_released_memory(machine: Machine) -> None:
+    machine.set("ibft_table", b"iBFT")
+    machine.call("memory_release")
+    assert machine.bytes_of("ibft_table", 4) != b"iBFT"

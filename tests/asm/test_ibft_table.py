@@ -1,0 +1,161 @@
+"""`asm/ibft/`: the table of the ROM, taken apart by `romgen.ibft`, is what was set."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+import pytest
+from bench.machine import Machine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from romgen.formats.ibft import CONSTANTS
+from romgen.ibft import Table, find, parse
+
+NAME = st.text("abcdefghijklmnopqrstuvwxyz0123456789.:-", min_size=1, max_size=223)
+TEXT = st.binary(min_size=1, max_size=255).filter(lambda raw: 0 not in raw)
+SECRET = st.binary(min_size=12, max_size=255)
+OWN, MASK, GATEWAY = "10.0.2.15", "255.255.255.0", "10.0.2.1"
+MAC = bytes.fromhex("525400123456")
+BDF = 0x0118
+HIGH_SEGMENT, LOW_SEGMENT = 0xE000, 0x7FFF
+PLACE_ERROR = 1008
+
+
+def text(machine: Machine, name: str, value: str | bytes) -> None:
+    raw = value.encode() if isinstance(value, str) else value
+    machine.set(name, raw + b"\0")
+
+
+def configure(machine: Machine, **changes: str) -> None:
+    values = {"net_ip": OWN, "net_mask": MASK, "net_gateway": GATEWAY, "ev_target_ip": "10.0.2.2"}
+    for name, value in {**values, **changes}.items():
+        machine.set(name, IPv4Address(value).packed)
+    machine.set("net_mac", MAC)
+    machine.set("boot_bdf", BDF)
+    machine.set("ev_target_port", 3260)
+    machine.set("ev_lun", bytes([0, 1, 0, 0, 0, 0, 0, 0]))
+    machine.set("memory_segment", HIGH_SEGMENT)
+    text(machine, "ev_initiator_name", "iqn.2007-09.org.example:me")
+    text(machine, "ev_target_name", "iqn.2007-09.org.example:disk")
+
+
+def chap(machine: Machine, method: int, *pairs: tuple[bytes, bytes]) -> None:
+    machine.set("ev_auth_method", method, 1)
+    for name, (user, secret) in zip(("ev_chap", "ev_chapm"), pairs, strict=False):
+        text(machine, f"{name}_username", user)
+        machine.set(f"{name}_secret", secret)
+        machine.set(f"{name}_secret_len", len(secret))
+
+
+def write(machine: Machine) -> Table:
+    """Calls the routine on a zeroed table; nothing may be wrong with what it makes."""
+    room = machine.rom.symbols["stack_bottom"] - machine.address("ibft_table")
+    size = min(room, 4096)
+    machine.set("ibft_table", bytes(size))
+    assert not machine.call("ibft_write").cf
+    table = parse(machine.bytes_of("ibft_table", size))
+    assert table.findings == []
+    return table
+
+
+@pytest.fixture
+def ready(machine: Machine) -> Machine:
+    """The data segment is what memory_allocate leaves, and a disk is configured."""
+    machine.write(machine.data, bytes(machine.address("stack_top")))
+    configure(machine)
+    return machine
+
+
+def test_every_field(ready: Machine) -> None:
+    ready.set("ev_vlan", 4094)
+    table = write(ready)
+    assert (table.oem_id, table.oem_table_id) == (b"ROMGEN", b"ROMGEN  ")
+    assert table.control_flags == 0
+    assert table.initiator is not None
+    assert (table.initiator.flags, table.initiator.name) == (3, b"iqn.2007-09.org.example:me")
+    (nic,), (target,) = table.nics, table.targets
+    assert (nic.index, nic.flags, str(nic.ip), nic.prefix) == (0, 7, OWN, 24)
+    assert (nic.origin, nic.gateway, nic.dhcp, nic.dns) == (1, None, None, (None, None))
+    assert (nic.vlan, nic.mac, nic.bdf, nic.host_name) == (4094, MAC, BDF, b"")
+    assert (target.index, target.flags, str(target.ip), target.port) == (0, 3, "10.0.2.2", 3260)
+    assert (target.lun, target.nic) == (bytes([0, 1, 0, 0, 0, 0, 0, 0]), 0)
+    assert target.name == b"iqn.2007-09.org.example:disk"
+    assert target.chap_type == 0 and not target.chap_name and not target.chap_secret
+
+
+@pytest.mark.parametrize(
+    ("changes", "gateway"),
+    [
+        ({}, None),
+        ({"ev_target_ip": "192.0.2.9"}, GATEWAY),
+        ({"ev_target_ip": "10.0.3.2"}, GATEWAY),
+        ({"ev_target_ip": "10.0.3.2", "net_mask": "255.255.254.0"}, None),
+        ({"ev_target_ip": "10.0.3.2", "net_gateway": "0.0.0.0"}, None),
+    ],
+)
+def test_gateway_only_where_it_is_needed(
+    ready: Machine, changes: dict[str, str], gateway: str | None
+) -> None:
+    configure(ready, **changes)
+    (nic,) = write(ready).nics
+    assert nic.gateway == (IPv4Address(gateway) if gateway else None)
+
+
+@pytest.mark.parametrize("prefix", range(1, 33))
+def test_prefix(ready: Machine, prefix: int) -> None:
+    ready.set("net_mask", ((1 << 32) - (1 << 32 - prefix)).to_bytes(4, "big"))
+    assert write(ready).nics[0].prefix == prefix
+
+
+def test_names_and_secrets_of_any_length(ready: Machine) -> None:
+    @settings(max_examples=60, deadline=None, derandomize=True)
+    @given(own=NAME, disk=NAME, pairs=st.lists(st.tuples(TEXT, SECRET), max_size=2))
+    def check(own: str, disk: str, pairs: list[tuple[bytes, bytes]]) -> None:
+        text(ready, "ev_initiator_name", own)
+        text(ready, "ev_target_name", disk)
+        chap(ready, len(pairs), *pairs)
+        table = write(ready)
+        (target,) = table.targets
+        assert table.initiator is not None
+        assert (table.initiator.name, target.name) == (own.encode(), disk.encode())
+        assert target.chap_type == len(pairs)
+        found = [(target.chap_name, target.chap_secret)]
+        found.append((target.reverse_name, target.reverse_secret))
+        assert found == [*pairs, *[(b"", b"")] * (2 - len(pairs))]
+
+    check()
+
+
+def test_what_is_configured_but_not_used_stays_out(ready: Machine) -> None:
+    chap(ready, 0, (b"user", b"secretsecret"), (b"target", b"otherothersecret"))
+    assert b"secret" not in ready.bytes_of("ibft_table", write(ready).length)
+
+
+def test_the_signature_comes_last(ready: Machine) -> None:
+    """Whoever looks meanwhile finds no table, and no unfinished one."""
+    table = ready.data + ready.address("ibft_table")
+    seen: list[tuple[int, int]] = []
+    ready.uc.hook_add(1 << 11, lambda uc, kind, at, size, value, user: seen.append((at, size)))
+    write(ready)
+    last = [at for at, _ in seen if table <= at < table + CONSTANTS["IBFT_ALIGN"] * 64][-1]
+    assert last == table
+
+
+def test_a_place_below_512_kib_is_told(ready: Machine) -> None:
+    ready.set("memory_segment", LOW_SEGMENT)
+    result = ready.call("ibft_write")
+    assert (result.cf, result.ax) == (True, PLACE_ERROR)
+    assert parse(ready.bytes_of("ibft_table", 1024)).findings == []
+
+
+def test_it_can_be_found(ready: Machine) -> None:
+    """On a paragraph, whatever paragraph the data segment begins with."""
+    write(ready)
+    at = ready.address("ibft_table")
+    memory = bytes(0x20) + ready.bytes_of("ibft_table", 1024)
+    assert find(memory, HIGH_SEGMENT * 16 + at - 0x20) == [HIGH_SEGMENT * 16 + at]
+
+
+def test_the_rom_itself_shows_no_signature(ready: Machine) -> None:
+    assert b"iBFT" not in ready.rom.code
