@@ -39,7 +39,6 @@ TCP_CLOSE_MS    equ 1000        ; ms for an orderly end
 TCP_FIRST_PORT  equ 49152       ; dynamic ports (RFC 6335)
 TCP_PORT_MASK   equ 3FFFh
 TCP_RTO_FIRST   equ 1000        ; ms (RFC 6298, 2.1)
-NET_MTU_MIN     equ 576
 
 BSS tcp
 ; all of one connection, cleared by tcp_connect
@@ -72,6 +71,7 @@ tcp_heard:      resd 1          ; when the peer last sent an acceptable segment
 tcp_challenge_at: resd 1        ; begin of the period in which challenge ACKs are counted
 tcp_error:      resw 1          ; why the connection is gone, an ERR_ number
 tcp_icmp:       resw 1          ; soft ICMP error that came in, an ERR_ number
+; two at a time are cleared as a word: timer and retries, dup_acks and recovery, ack_now and ack_count
 tcp_timer:      resb 1          ; TIMER_...
 tcp_retries:    resb 1          ; expiries in a row
 tcp_dup_acks:   resb 1
@@ -201,10 +201,6 @@ tcp_choose:
         mov     [tcp_snd_max], eax
         mov     [tcp_snd_end], eax
         movzx   eax, word [ev_mtu]
-        cmp     ax, NET_MTU_MIN
-        jae     .enough
-        mov     ax, NET_MTU_MIN
-.enough:
         cmp     ax, NET_MTU_MAX
         jbe     .mtu
         mov     ax, NET_MTU_MAX

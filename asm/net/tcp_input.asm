@@ -138,8 +138,7 @@ tcp_input_syn:
         mov     eax, [seg_wnd]
         mov     [tcp_snd_wnd], eax
         mov     [tcp_max_wnd], eax
-        mov     byte [tcp_timer], TIMER_OFF
-        mov     byte [tcp_retries], 0
+        mov     word [tcp_timer], TIMER_OFF     ; and tcp_retries
         mov     byte [tcp_ack_now], 1
         mov     byte [tcp_state], TCP_ESTABLISHED
         mov     eax, [net_now]
@@ -421,9 +420,9 @@ tcp_ack_new:
         jne     .answered
         call    tcp_rto_set             ; but probes double it for another reason
 .answered:
-        mov     byte [tcp_timer], TIMER_OFF
-        mov     byte [tcp_retries], 0
-        mov     byte [tcp_dup_acks], 0
+        xor     ax, ax
+        mov     [tcp_timer], ax         ; TIMER_OFF, and tcp_retries
+        mov     [tcp_dup_acks], al
         mov     eax, [net_now]
         mov     [tcp_progress], eax
         call    tcp_tx_free

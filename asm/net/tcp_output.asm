@@ -74,8 +74,7 @@ tcp_output:
         pop     cx
         cmp     byte [tcp_timer], TIMER_PERSIST
         jne     .running
-        mov     byte [tcp_timer], TIMER_OFF     ; the window has opened
-        mov     byte [tcp_retries], 0
+        mov     word [tcp_timer], TIMER_OFF     ; and tcp_retries: the window has opened
         call    tcp_rto_set
 .running:
         loop    .segment
@@ -257,8 +256,7 @@ tcp_send_bare:                          ; fallthrough: EAX = sequence number
 ; needs:    DS = SS = DGROUP; calls the UNDI
 ;---------------------------------------------------------------------------
 tcp_send:
-        mov     byte [tcp_ack_now], 0   ; every segment carries an ACK
-        mov     byte [tcp_ack_count], 0
+        mov     word [tcp_ack_now], 0   ; and tcp_ack_count: every segment carries an ACK
         mov     esi, [tcp_rcv_nxt]
         mov     ebp, [tcp_ports]
         mov     edx, [tcp_rcv_wnd]

@@ -69,9 +69,8 @@ tcp_timers:
         mov     [tcp_snd_nxt], eax
         mov     eax, [tcp_snd_max]
         mov     [tcp_recover], eax
-        xor     al, al
-        mov     [tcp_recovery], al
-        mov     [tcp_dup_acks], al
+        xor     ax, ax
+        mov     [tcp_dup_acks], ax      ; and tcp_recovery
         mov     [tcp_resend], al
 .out:
         ret

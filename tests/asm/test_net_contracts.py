@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from bench.machine import DATA_SEGMENT, Machine
 from peer.packets import ACK, Packet, mss_option
 from peer.stack import OWN_IP, PEER_IP, Stack
 from peer.tcp import connected
 
-CALLS: dict[str, dict[str, int]] = {
+CALLS: dict[str, dict[str, Any]] = {
     "arp_init": {},
     "arp_request": {},
     "arp_route": {"eax": 0x010200C0},
@@ -59,7 +61,14 @@ def test_banner_of_what_reads_a_packet(stack: Stack, name: str) -> None:
     packet = Packet(PEER_IP, OWN_IP, 6, bytes(20) + mss_option(1000) + b"data").build()
     segment, offset = Machine.far(stack.machine.buffer(len(packet), packet, writable=False))
     stack.machine.set("eth_frame", offset)
-    registers = {"es": segment, "ebx": offset, "esi": offset + 20, "edi": 24, "eax": 6, "ecx": 24}
+    registers: dict[str, Any] = {
+        "es": segment,
+        "ebx": offset,
+        "esi": offset + 20,
+        "edi": 24,
+        "eax": 6,
+        "ecx": 24,
+    }
     stack.machine.call(name, **registers)
 
 

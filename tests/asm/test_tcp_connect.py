@@ -93,9 +93,7 @@ def test_mss_option(stack: Stack, options: bytes, mss: int) -> None:
     assert peer.syns[0].options == mss_option(1460)
 
 
-@pytest.mark.parametrize(
-    ("mtu", "mss"), [(1500, 1460), (576, 536), (1400, 1360), (9000, 1460), (0, 536)]
-)
+@pytest.mark.parametrize(("mtu", "mss"), [(1500, 1460), (576, 536), (1400, 1360), (9000, 1460)])
 def test_mtu_limits_both_ways(machine: Machine, mtu: int, mss: int) -> None:
     stack = Stack(machine, mtu=mtu)
     peer = connected(stack)
