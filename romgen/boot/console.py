@@ -9,7 +9,8 @@ ESCAPE = re.compile(r"\x1b(?:\[(?P<args>[0-9;?]*)(?P<final>[@-~])|[()][A-Za-z0-9
 ESCAPE_START = re.compile(r"\x1b(?:\[[0-9;?]*|[()])?\Z")
 CONTROL = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
 COLUMNS = 80
-"""Width of the BIOS's screen."""
+ROWS = 25
+"""Size of the BIOS's screen."""
 HEX = re.compile(r"[0-9A-Fa-f]{1,2}")
 ROM_MESSAGE = re.compile(r"\bRG-(?P<number>\d{4})\b[ :]*(?P<text>.*)")
 
@@ -34,6 +35,8 @@ class Console:
     lines: list[Line] = field(default_factory=list)
     _rest: str = ""
     _line: str = ""
+    _row: int = 0
+    _column: int = 0
 
     def feed(self, data: bytes, at: float) -> str:
         """Take bytes that came at `at`; returns the clean text."""
@@ -42,32 +45,54 @@ class Console:
         self._rest = raw[start.start() :] if start else ""
         if start:
             raw = raw[: start.start()]
-        clean = self._unwrap(ESCAPE.sub(_moved, raw))
-        self.text += clean
-        for char in clean:
-            if char == "\n":
-                self.lines.append(Line(at, self._line))
-                self._line = ""
-            else:
-                self._line += char
-        return clean
+        before = len(self.text)
+        done = 0
+        for match in ESCAPE.finditer(raw):
+            self._print(raw[done : match.start()], at)
+            self._escape(match, at)
+            done = match.end()
+        self._print(raw[done:], at)
+        return self.text[before:]
 
-    def _unwrap(self, raw: str) -> str:
-        """CR LF and cursor moves to plain line ends, without adding empty lines."""
-        raw = CONTROL.sub("", raw.replace("\x1b", ""))
-        out: list[str] = []
-        length = len(self._line)
-        for char in raw.replace("\r", ""):
-            if ord(char) >= MOVE:
-                # To the place where the cursor is anyhow: SeaBIOS does so between characters.
-                if length == 0 or ord(char) - MOVE == length:
-                    continue
-                char = "\n"
-            if char == "\b":
-                continue
-            out.append(char)
-            length = 0 if char == "\n" else length + 1
-        return "".join(out)
+    def _print(self, raw: str, at: float) -> None:
+        for char in CONTROL.sub("", raw):
+            if char == "\n":
+                self._end_line(at)
+                self._row = min(self._row + 1, ROWS - 1)
+            elif char == "\r":
+                self._column = 0
+            elif char == "\b":
+                self._column = max(self._column - 1, 0)
+            elif char != "\x1b":
+                if self._line and self._column == 0:
+                    self._end_line(at)  # printed over, or broken by the screen's edge
+                self._line += char
+                self.text += char
+                self._column += 1
+
+    def _escape(self, match: re.Match[str], at: float) -> None:
+        """Only what moves the cursor counts.
+
+        SeaBIOS moves it to where it is anyhow between any two characters.
+        """
+        row, column = self._row, self._column
+        if match[0] == "\x1bc":
+            row = column = 0
+        elif match["final"] in ("H", "f"):
+            numbers = [int(n) for n in match["args"].split(";") if n.isdecimal()]
+            row, column = (max(n - 1, 0) for n in [*numbers, 1, 1][:2])
+        if self._line and (row != self._row or column < self._column):
+            self._end_line(at)
+        elif self._line and column > self._column:
+            gap = " " * min(column - self._column, COLUMNS)
+            self._line += gap
+            self.text += gap
+        self._row, self._column = row, column
+
+    def _end_line(self, at: float) -> None:
+        self.lines.append(Line(at, self._line))
+        self.text += "\n"
+        self._line = ""
 
     def insert(self, line: str, at: float) -> str:
         """A whole line from elsewhere: it does not cut the line that is not finished yet."""
@@ -82,18 +107,6 @@ class Console:
         if self._line:
             self.lines.append(Line(at, self._line))
             self._line = ""
-
-
-MOVE = 0xE000
-"""Code point that stands for a move to column 0 inside this module, the next one for column 1."""
-
-
-def _moved(match: re.Match[str]) -> str:
-    if match["final"] not in ("H", "f", "J"):
-        return ""
-    row_column = (match["args"] or "").split(";")
-    column = row_column[1] if len(row_column) == 2 and row_column[1].isdecimal() else "1"
-    return chr(MOVE + min(max(int(column), 1), 1000) - 1)
 
 
 @dataclass(frozen=True, slots=True)

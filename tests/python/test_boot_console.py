@@ -85,3 +85,15 @@ def test_a_line_from_elsewhere_does_not_cut_one() -> None:
     assert console.insert("@ok a\r", 1.0) == "\n@ok a\n"
     console.feed(b"o\r\n", 2.0)
     assert [line.text for line in console.lines] == ["one", "@ok a", "two"]
+
+
+def test_a_move_to_where_the_cursor_is_ends_no_line() -> None:
+    assert fed(b"\x1bc\x1b[5;4Habc\x1b[5;7Hdef\r\nx").text == "abcdef\nx"
+
+
+def test_a_move_within_the_row_is_a_gap_or_a_new_line() -> None:
+    assert fed(b"\x1bcab\x1b[1;5Hcd\x1b[1;1Hef").text == "ab  cd\nef"
+
+
+def test_text_printed_over_is_a_new_line() -> None:
+    assert fed(b"one\rtwo\r\n").text == "one\ntwo\n"
