@@ -133,6 +133,7 @@ ev_check:
         mov     dx, ERR_EV_NO_ROUTE
         jmp     .bad
 .refusals:
+%if EV_REFUSALS                 ; variables that this version has the syntax of, and no more
         mov     bx, ev_refused
 .refusal:
         cmp     bx, ev_refused_end
@@ -147,6 +148,7 @@ ev_check:
         jne     .bad
         add     bx, ev_refusal_size
         jmp     .refusal
+%endif
 .good:
         clc
         ret

@@ -10,7 +10,7 @@ from ev_rom import values_in
 from romgen.ev.block import pack
 from romgen.ev.model import Values
 from romgen.ev.parse import TEXT_MAX, parse
-from romgen.ev.table import Variable, numbers, table
+from romgen.ev.table import numbers
 from romgen.formats.option_rom import ev_block
 
 FILE = "opt/romgen/ev"
@@ -149,11 +149,3 @@ def test_second_load_forgets_the_first(machine: Machine) -> None:
     assert verdict(machine) is None
     assert values_in(machine) == parse(TEXT).values
     assert values_in(machine).mtu == Values().mtu
-
-
-@pytest.mark.parametrize("row", [row for row in table() if row.refused], ids=lambda row: row.name)
-def test_what_the_rom_cannot_do_is_refused(machine: Machine, row: Variable) -> None:
-    value = {"mac": "02AB00001234", "vlan": "5", "ip": "10.10.10.14"}.get(row.type)
-    rest = "CHAPUsername=me\nCHAPSecret=Some12day123\n"
-    offer(machine, TEXT + f"{row.name}={value or row.choices[1]}\n{rest}".encode())
-    assert verdict(machine) == (numbers()["EV_REFUSED"], 6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from romgen.ev.model import ERROR, WARNING, Finding, Values
 from romgen.ev.parse import LINE_MAX, TEXT_MAX, parse
 from romgen.ev.render import finding_line, report_json, value_lines
-from romgen.ev.table import Variable, numbers, table
+from romgen.ev.table import Table, Variable, numbers, table
 
 BASE = """InitiatorName=iqn.2003-05.com.example:client
 TargetName=iqn.2003-05.com.example:disk
@@ -171,9 +171,9 @@ def test_target_on_another_net_needs_a_gateway() -> None:
 
 
 def chap(method: str, *more: str) -> list[str]:
-    """Codes of a text with authentication, without the refusal of a ROM that lacks it."""
+    """Codes of what is found in a text with authentication."""
     text = BASE + "\n".join([f"AuthMethod={method}", *more])
-    return [x.code for x in parse(text.encode()).findings if x.code != "ev-refused"]
+    return [x.code for x in parse(text.encode()).findings]
 
 
 def test_chap_needs_user_name_and_secret() -> None:
@@ -210,3 +210,16 @@ def test_secrets_are_never_shown(text: str) -> None:
     shown += "\n".join(value_lines(table(), parsed)) + str(report_json("f", table(), parsed))
     shown += repr(parsed)
     assert "TOPSECRET" not in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "fine"),
+    [("VLAN=5", "VLAN=Disabled"), ("LAA=02AB00001234", "LAA=000000000000"),
+     ("HeaderDigest=Prefer", "HeaderDigest=False"), ("TargetIP2=10.10.10.9", "# none")],
+)  # fmt: skip
+def test_what_a_rom_cannot_do_is_refused(line: str, fine: str) -> None:
+    name = line.split("=")[0]
+    rows = Table(tuple(replace(row, refused=row.name == name) for row in table()))
+    assert parse((BASE + fine).encode(), rows=rows).findings == []
+    assert parse((BASE + line).encode(), rows=rows).verdict == (numbers()["EV_REFUSED"], 6)
+    assert parse((BASE + line).encode()).findings == []
