@@ -4,7 +4,7 @@
 
 global nic_driver:data, nic_bdf:data, nic_io:data, nic_mmio:data, nic_irq:data, nic_linear:data
 global nic_mac:data, nic_permanent_mac:data, nic_filter:data, nic_mcast_count:data, nic_mcast:data
-global rx_buffers:data, tx_buffers:data
+global rx_buffers:data, rx_buffers_end:data, tx_buffers:data, nic_rx_count:data
 global stat_tx_good:data, stat_rx_good:data, stat_rx_crc:data, stat_rx_resource:data
 global undi_state:data
 
@@ -15,6 +15,7 @@ nic_driver:        resw 1       ; offset in CS of the struc driver that runs
 nic_bdf:           resw 1
 nic_io:            resw 1       ; I/O base, 0 = none used
 nic_filter:        resw 1       ; FLTR_ bits
+nic_rx_count:      resw 1       ; frames that the adapter surely holds between two calls
 nic_mcast_count:   resw 1
 nic_mcast:         resb MCAST_MAX * MAC_SIZE
 nic_mac:           resb MAC_SIZE ; station address in use
@@ -33,4 +34,5 @@ stat_rx_resource:  resd 1
 BSS undi_frames
         alignb  16
 rx_buffers:        resb (RX_FRAMES + 1) * FRAME_BUFFER
+rx_buffers_end:
 tx_buffers:        resb TX_BUFFERS * FRAME_BUFFER

@@ -52,8 +52,7 @@ api_get_information:
         call    .address
         mov     ax, [cs:UNDI_HOME + undi_home.rom]
         stosw
-        mov     bx, [nic_driver]
-        mov     ax, [cs:bx + driver.rx_count]
+        mov     ax, [nic_rx_count]
         stosw
         mov     ax, TX_BUFFERS
         stosw

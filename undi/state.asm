@@ -50,6 +50,8 @@ api_start:
         cmp     ecx, eax
         jne     .id
         mov     [nic_driver], bx
+        mov     ax, [cs:bx + driver.rx_count]
+        mov     [nic_rx_count], ax
         mov     di, PCI_INTERRUPT
         call    config_read
         cmp     al, 15                  ; the PIC has no more; 0 and FFh = none
