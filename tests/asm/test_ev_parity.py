@@ -175,7 +175,7 @@ def test_each_character_in_each_place(machine: Machine, line: str) -> None:
     rest = [f"{key}={value}" for key, value in BASE.items() if key != name]
     if name == "CHAPSecret":
         rest += ["AuthMethod=CHAP", "CHAPUsername=me"]
-    for char in range(256):
+    for char in [*b"\0\t\n\r\x1a\x7f\x80\xff", *range(0x20, 0x7F)]:
         agree(machine, "\n".join([line.format(chr(char)), *rest]).encode("latin-1"))
 
 
