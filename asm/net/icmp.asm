@@ -4,15 +4,16 @@
 
 global icmp_input:function
 
-extern net_ip, ip_header, ip_transmit, eth_answer
+extern ip_header, ip_transmit, eth_answer
 extern checksum_add, checksum_fold
-extern tcp_state, tcp_ports, tcp_remote_ip, tcp_snd_una, tcp_snd_max, tcp_snd_nxt, tcp_mss
+extern tcp_state, tcp_local_ip, tcp_snd_una, tcp_snd_max, tcp_snd_nxt, tcp_mss
 extern tcp_icmp, tcp_fail
 
 ICMP_PROTOCOL   equ 2           ; codes of "unreachable"
 ICMP_PORT       equ 3
 ICMP_TOO_BIG    equ 4
-PATH_MTU_GUESS  equ 576         ; where the router does not say (RFC 1191, 5)
+IP_NO_OPTIONS   equ 45h         ; version 4, header of 5 dwords
+PATH_MTU_MIN    equ 576         ; we do not go below that; where a router does not say (RFC 1191, 5)
 ; what must be quoted of our segment: IP header without options, ports and sequence number
 QUOTE           equ icmp_size + ip_size
 QUOTE_SIZE      equ QUOTE + tcp.ack
@@ -70,30 +71,25 @@ icmp_input:
 ; icmp_unreachable - a packet of ours was not delivered
 ; in:       ES:SI = message, checksum verified; CX = bytes
 ; out:      nothing
-; clobbers: EAX, DX, flags
+; clobbers: EAX, CX, EDX, DI, flags
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 ; Anybody can send this, so it counts only for a segment that is really under way (RFC 5927, 4).
 icmp_unreachable:
-        cmp     byte [tcp_state], TCP_CLOSED
-        je      .drop
         cmp     cx, QUOTE_SIZE
         jb      .drop
-        cmp     byte [es:si + icmp_size + ip.version_ihl], 45h
+        cmp     byte [es:si + icmp_size + ip.version_ihl], IP_NO_OPTIONS
         jne     .drop
         cmp     byte [es:si + icmp_size + ip.protocol], IP_PROTO_TCP
         jne     .drop
-        mov     eax, [net_ip]
-        cmp     eax, [es:si + icmp_size + ip.source]
+        push    si
+        lea     di, [si + icmp_size + ip.source]
+        mov     si, tcp_local_ip        ; both addresses and both ports
+        mov     cx, (QUOTE + tcp.seq - icmp_size - ip.source) / 4
+        repe cmpsd
+        pop     si
         jne     .drop
-        mov     eax, [tcp_remote_ip]
-        cmp     eax, [es:si + icmp_size + ip.dest]
-        jne     .drop
-        mov     eax, [es:si + QUOTE + tcp.src_port]     ; both ports, the other way round
-        rol     eax, 16
-        cmp     eax, [tcp_ports]
-        jne     .drop
-        mov     eax, [es:si + QUOTE + tcp.seq]
+        mov     eax, [es:di]            ; the sequence number follows them
         BSWAP   eax
         cmp     eax, [tcp_snd_max]
         je      .drop
@@ -101,37 +97,34 @@ icmp_unreachable:
         mov     edx, [tcp_snd_max]
         sub     edx, [tcp_snd_una]
         cmp     eax, edx                ; between SND.UNA and what was sent, also across 2^32
-        jae     .drop
+        jb      .ours
+.drop:
+        ret
+.ours:
         mov     al, [es:si + icmp.code]
         cmp     al, ICMP_TOO_BIG
         je      .too_big
         mov     word [tcp_icmp], ERR_ICMP_UNREACHABLE   ; soft: the reason, should it time out
         cmp     byte [tcp_state], TCP_SYN_SENT
-        jne     .drop
+        jne     .done
         sub     al, ICMP_PROTOCOL
         cmp     al, ICMP_PORT - ICMP_PROTOCOL
-        ja      .drop
+        ja      .done
         mov     ax, ERR_ICMP_PORT       ; hard while connecting (RFC 1122, 4.2.3.9)
         jmp     tcp_fail
 .too_big:
         mov     ax, [es:si + icmp.sequence]     ; next-hop MTU (RFC 1191, 4)
         xchg    al, ah
-        test    ax, ax
-        jnz     .mtu
-        mov     ax, PATH_MTU_GUESS
-.mtu:
-        cmp     ax, PATH_MTU_GUESS      ; a forged message must not make us crawl
+        cmp     ax, PATH_MTU_MIN        ; 0, from an old router, too: a forged one can't make us crawl
         jae     .mss
-        mov     ax, PATH_MTU_GUESS
+        mov     ax, PATH_MTU_MIN
 .mss:
         sub     ax, ip_size + tcp_size
         movzx   eax, ax
-        cmp     eax, [tcp_mss]
-        jae     .drop
+        cmp     eax, [tcp_mss]          ; 0 until the connection is open
+        jae     .done
         mov     [tcp_mss], eax
-        cmp     byte [tcp_state], TCP_SYN_SENT
-        je      .drop
         mov     eax, [tcp_snd_una]      ; all that is under way was too big: send it anew
         mov     [tcp_snd_nxt], eax
-.drop:
+.done:
         ret

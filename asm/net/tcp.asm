@@ -19,7 +19,7 @@ global tcp_probe:function
 
 global scratch:data
 global tcp_state:data, tcp_error:data, tcp_icmp:data
-global tcp_ports:data, tcp_remote_ip:data, tcp_last_port:data
+global tcp_local_ip:data, tcp_ports:data, tcp_remote_ip:data, tcp_last_port:data
 global tcp_snd_una:data, tcp_snd_nxt:data, tcp_snd_max:data, tcp_snd_end:data
 global tcp_snd_wnd:data, tcp_max_wnd:data, tcp_wl1:data, tcp_wl2:data
 global tcp_rcv_nxt:data, tcp_rcv_wnd:data, tcp_mss:data, tcp_own_mss:data
@@ -43,8 +43,10 @@ TCP_RTO_FIRST   equ 1000        ; ms (RFC 6298, 2.1)
 BSS tcp
 ; all of one connection, cleared by tcp_connect
 tcp_begin:
-tcp_ports:      resd 1          ; as in a received header: low word the peer's, high word ours, network order
+; these four as they stand in what we send, one behind the other: icmp.asm compares them at once
+tcp_local_ip:   resd 1
 tcp_remote_ip:  resd 1
+tcp_ports:      resd 1          ; low word ours, high word the peer's, network order
 tcp_snd_una:    resd 1          ; oldest byte without acknowledgement
 tcp_snd_nxt:    resd 1          ; next byte to send; set back to snd_una by a time-out
 tcp_snd_max:    resd 1          ; behind the highest byte ever sent
@@ -137,7 +139,9 @@ tcp_connect:
         mov     [tcp_remote_ip], eax
         pop     cx
         xchg    cl, ch
-        mov     [tcp_ports], cx
+        mov     [tcp_ports + 2], cx
+        push    dword [net_ip]
+        pop     dword [tcp_local_ip]
         mov     word [tx_first], tx_records
         mov     word [tx_next], tx_records
         pop     edx
@@ -192,7 +196,7 @@ tcp_choose:
 .port:
         mov     [tcp_last_port], ax
         xchg    al, ah
-        mov     [tcp_ports + 2], ax
+        mov     [tcp_ports], ax
         call    random_dword            ; RFC 6528: nobody should guess it
         mov     [tcp_snd_una], eax
         mov     [tcp_recover], eax

@@ -70,6 +70,7 @@ tcp_input:
         cmp     al, TCP_CLOSED
         je      tcp_reject
         mov     ebp, [es:si + tcp.src_port]     ; and the destination port behind it
+        rol     ebp, 16
         cmp     ebp, [tcp_ports]
         jne     tcp_reject
         mov     ebp, [es:bx + ip.source]

@@ -280,7 +280,7 @@ tcp_send:
 
 ;---------------------------------------------------------------------------
 ; tcp_header - write a TCP header into net_tx_frame
-; in:       EAX = sequence number, ESI = acknowledgement, EBP = ports as in a received header,
+; in:       EAX = sequence number, ESI = acknowledgement, EBP = ports as they are sent,
 ;           BL = flags, DX = window
 ; out:      ES:DI = behind header and options; ES = DGROUP; EAX = sequence number
 ; clobbers: EDX, ESI, EBP, flags
@@ -293,7 +293,6 @@ tcp_header:
         mov     di, [net_payload]
         add     di, ip_size
         xchg    eax, ebp
-        rol     eax, 16                 ; their source is our destination
         stosd                           ; and on in the order of the structure
         xchg    eax, ebp
         BSWAP   eax
@@ -360,6 +359,7 @@ tcp_reject:
         call    eth_answer
         push    edx
         mov     ebp, [es:si + tcp.src_port]
+        rol     ebp, 16                 ; their source is our destination
         xor     esi, esi
         mov     eax, [seg_ack]
         mov     bl, TCP_RST
