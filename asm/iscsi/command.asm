@@ -480,6 +480,8 @@ command_over:
         mov     ax, SENSE_ROOM
 .sense:
         mov     [cmd_sense_length], ax
+        call    stat_sn_check
+        jc      .out
         mov     al, [rx_bhs + bhs_target.status]
         mov     [cmd_status], al
         mov     al, [rx_bhs + bhs_target.flags]
@@ -492,7 +494,6 @@ command_over:
         mov     [cmd_active], al
         mov     [seq_left], eax         ; the target wants no more data, whatever it asked for
         mov     [r2t_count], ax
-        jmp     stat_sn_check
 .out:
         ret
 

@@ -166,7 +166,7 @@ iscsi_login:
         jnz     .stage
         test    ah, ISCSI_FLAG_CONTINUE
         jz      .request
-        shl     al, LOGIN_CSG_SHIFT     ; more text follows: ask for it by an empty request
+        mov     al, [login_flags]       ; more text follows: ask for it by an empty request
         xor     cx, cx
         jmp     .send
 .out:

@@ -232,7 +232,8 @@ text_pair:
         mov     si, bx
         call    login_row_text
         call    text_put_code
-        jmp     text_put_nul
+        call    text_put_nul
+        jmp     .out
 
 ;---------------------------------------------------------------------------
 ; text_unknown [jump] - a key that RFC 7143 does not have: say so, unless it is such an answer itself
@@ -320,7 +321,7 @@ text_number:
         mov     si, text_value
         xor     eax, eax
         push    edx
-        push    bx
+        push    ebx
         mov     ecx, 10                 ; base
         cmp     byte [si], '0'
         jne     .digits
@@ -355,7 +356,7 @@ text_number:
 .bad:
         stc
 .out:
-        pop     bx
+        pop     ebx
         pop     edx
         ret
 

@@ -5,6 +5,6 @@ connection, and what that answers reaches ``iscsi_rx`` in pieces. Time is virtua
 """
 
 from peer_iscsi.link import Link, Raw
-from peer_iscsi.target import RawConnection, reply
+from peer_iscsi.target import RawConnection, RawLogin, login_reply, reply
 
-__all__ = ["Link", "Raw", "RawConnection", "reply"]
+__all__ = ["Link", "Raw", "RawConnection", "RawLogin", "login_reply", "reply"]
