@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass, field
 
@@ -28,19 +29,22 @@ class Console:
     """Collects the bytes of a serial port.
 
     `feed` returns what a person should see of them: no escape sequences, a new line where the
-    cursor is moved. Bytes are taken as CP437-free ASCII; others are shown as `?`.
+    cursor is moved to another. SeaBIOS sends UTF-8.
     """
 
     text: str = ""
     lines: list[Line] = field(default_factory=list)
     _rest: str = ""
     _line: str = ""
-    _row: int = 0
-    _column: int = 0
+    _decoder: codecs.IncrementalDecoder = field(
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")(errors="replace")
+    )
+    _cursor: tuple[int, int] = (0, 0)
+    _end: tuple[int, int] = (0, 0)
 
     def feed(self, data: bytes, at: float) -> str:
         """Take bytes that came at `at`; returns the clean text."""
-        raw = self._rest + data.decode("ascii", errors="replace").replace("\ufffd", "?")
+        raw = self._rest + self._decoder.decode(data).replace("\ufffd", "?")
         start = ESCAPE_START.search(raw)
         self._rest = raw[start.start() :] if start else ""
         if start:
@@ -49,45 +53,50 @@ class Console:
         done = 0
         for match in ESCAPE.finditer(raw):
             self._print(raw[done : match.start()], at)
-            self._escape(match, at)
+            self._escape(match)
             done = match.end()
         self._print(raw[done:], at)
         return self.text[before:]
 
     def _print(self, raw: str, at: float) -> None:
-        for char in CONTROL.sub("", raw):
+        for char in raw:
+            row, column = self._cursor
             if char == "\n":
                 self._end_line(at)
-                self._row = min(self._row + 1, ROWS - 1)
+                self._cursor = self._end = min(row + 1, ROWS - 1), column
             elif char == "\r":
-                self._column = 0
+                self._cursor = row, 0
             elif char == "\b":
-                self._column = max(self._column - 1, 0)
-            elif char != "\x1b":
-                if self._line and self._column == 0:
-                    self._end_line(at)  # printed over, or broken by the screen's edge
+                self._cursor = row, max(column - 1, 0)
+            elif char.isprintable():
+                self._catch_up(at)
                 self._line += char
                 self.text += char
-                self._column += 1
+                self._cursor = self._end = row, column + 1
 
-    def _escape(self, match: re.Match[str], at: float) -> None:
-        """Only what moves the cursor counts.
+    def _catch_up(self, at: float) -> None:
+        """The cursor was moved since the last character: a gap in the line, or a new one.
 
-        SeaBIOS moves it to where it is anyhow between any two characters.
+        Only now: SeaBIOS moves it to and fro between any two characters.
         """
-        row, column = self._row, self._column
+        (row, column), (end_row, end_column) = self._cursor, self._end
+        if not self._line or self._cursor == self._end:
+            return
+        if row != end_row or column < end_column:
+            self._end_line(at)
+            return
+        gap = " " * min(column - end_column, COLUMNS)
+        self._line += gap
+        self.text += gap
+
+    def _escape(self, match: re.Match[str]) -> None:
+        """Only what moves the cursor counts."""
         if match[0] == "\x1bc":
-            row = column = 0
+            self._cursor = 0, 0
         elif match["final"] in ("H", "f"):
             numbers = [int(n) for n in match["args"].split(";") if n.isdecimal()]
-            row, column = (max(n - 1, 0) for n in [*numbers, 1, 1][:2])
-        if self._line and (row != self._row or column < self._column):
-            self._end_line(at)
-        elif self._line and column > self._column:
-            gap = " " * min(column - self._column, COLUMNS)
-            self._line += gap
-            self.text += gap
-        self._row, self._column = row, column
+            row, column = [*numbers, 1, 1][:2]
+            self._cursor = max(row - 1, 0), max(column - 1, 0)
 
     def _end_line(self, at: float) -> None:
         self.lines.append(Line(at, self._line))

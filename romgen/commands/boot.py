@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import signal
 import sys
@@ -93,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
     """Boot; the console goes to standard output as it comes, then the closing line."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _on_signal)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a menu's frame on a terminal without Unicode
     project = Project()
     request = _request(project, args)
     if request.gdb_port is not None:

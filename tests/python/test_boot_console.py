@@ -97,3 +97,12 @@ def test_a_move_within_the_row_is_a_gap_or_a_new_line() -> None:
 
 def test_text_printed_over_is_a_new_line() -> None:
     assert fed(b"one\rtwo\r\n").text == "one\ntwo\n"
+
+
+def test_the_cursor_goes_to_and_fro_between_two_characters() -> None:
+    assert fed(b"\x1bcWelcome\x1b[1;07H\x1b[1;08H to GRUB!\r\n").text == "Welcome to GRUB!\n"
+
+
+def test_a_frame_is_utf_8_cut_anywhere() -> None:
+    raw = "\u250c\u2500".encode()
+    assert fed(raw[:1], raw[1:4], raw[4:]).text == "\u250c\u2500"
