@@ -6,6 +6,8 @@ global rom_bcv:function
 global bcv_connect:function
 global boot_bdf:data
 global bcv_caller:data
+global bcv_keep:data
+global bcv_close_undi:function
 
 extern adapter_check, adapter_find, rom_bdf
 extern error_print
@@ -15,6 +17,7 @@ extern int13_busy, int13_install, int15_install
 extern iscsi_close, iscsi_open
 extern memory_allocate, memory_release
 extern message_banner, message_disk, message_link, message_off, message_prepare, message_target
+extern message_target2, session_target
 extern message_delay, message_gateway, message_initiator
 extern net_gateway, net_init, net_poll
 extern print_message
@@ -25,6 +28,7 @@ extern undi_close, undi_open
 BSS bcv
 boot_bdf:       resw 1          ; bus/dev/fn of our adapter
 bcv_caller:     resw 2          ; the BIOS's SP and SS, as LSS wants them
+bcv_keep:       resb 1          ; 1: the adapter may still write to our memory
 
 INITCODE bcv
 ;---------------------------------------------------------------------------
@@ -55,6 +59,8 @@ rom_bcv:
         mov     word [int13_busy], 0    ; our stack is free for INT 13h and the timer tick
         jmp     .done
 .failed:
+        cmp     byte [bcv_keep], 0
+        jne     .done
         call    memory_release
 .done:
         pop     gs
@@ -121,6 +127,11 @@ bcv_connect:
         call    print_message
         call    iscsi_open
         jc      .fail_undi
+        cmp     byte [session_target], 0
+        je      .first
+        mov     si, message_target2
+        call    print_message
+.first:
         call    int13_install
         jc      .fail_iscsi
         call    int15_install
@@ -145,11 +156,25 @@ bcv_connect:
         pop     ax
 .fail_undi:
         push    ax
-        call    undi_close
+        call    bcv_close_undi
         pop     ax
 .fail:
         call    error_print
         stc
+        ret
+
+;---------------------------------------------------------------------------
+; bcv_close_undi - close the UNDI, find out whether its memory may be given back
+; in:       nothing
+; out:      bcv_keep = 1: it may not
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+bcv_close_undi:
+        call    undi_close
+        jnc     .done
+        inc     byte [bcv_keep]         ; it could not be stopped
+.done:
         ret
 
 ;---------------------------------------------------------------------------

@@ -5,14 +5,13 @@
 
 global rom_bev:function
 
-extern bcv_caller, bcv_connect
+extern bcv_caller, bcv_close_undi, bcv_connect, bcv_keep
 extern error_print
 extern int13_busy, int13_drive, int13_remove
 extern int15_uninstall
 extern iscsi_close
 extern memory_allocate, memory_release
 extern stack_top
-extern undi_close
 
 BOOT_SECTOR     equ 7C00h
 BOOT_SIGNATURE  equ 0AA55h
@@ -87,11 +86,13 @@ rom_bev:
         call    int13_remove
         pushf
         call    iscsi_close
-        call    undi_close
+        call    bcv_close_undi
         popf
         lss     sp, [bcv_caller]
         jc      .done                   ; somebody has hooked INT 13h after us: the memory stays
 .failed:
+        cmp     byte [bcv_keep], 0
+        jne     .done
         call    memory_release
 .done:
         pop     gs

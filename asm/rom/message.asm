@@ -9,12 +9,15 @@ global message_initiator:data
 global message_gateway:data
 global message_delay:data
 global message_target:data
+global message_target2:data
 global message_disk:data
 global message_off:data
 
 extern boot_bdf
 extern disk_block_size, disk_blocks
-extern ev_link_delay, ev_lun, ev_target_ip, ev_target_name, ev_target_port
+extern ev_link_delay
+extern ev_lun, ev_target_ip, ev_target_name, ev_target_port
+extern ev_lun2, ev_target_ip2, ev_target_name2, ev_target_port2
 extern int13_drive
 extern net_gateway, net_ip, net_mac, net_mask
 
@@ -57,5 +60,6 @@ MSG message_initiator, "  Initiator ", F_IP, net_ip, ", mask ", F_IP, net_mask, 
 MSG message_gateway, "  Gateway ", F_IP, net_gateway, CRLF
 MSG message_delay, "  Waiting ", F_DEC16, ev_link_delay, " s (LinkDelay)", CRLF
 MSG message_target, "  Target ", F_IP, ev_target_ip, ":", F_DEC16, ev_target_port, " ", F_STR, ev_target_name, ", LUN ", F_LUN, ev_lun, CRLF
+MSG message_target2, "  Second target ", F_IP, ev_target_ip2, ":", F_DEC16, ev_target_port2, " ", F_STR, ev_target_name2, ", LUN ", F_LUN, ev_lun2, CRLF
 MSG message_disk, "  Disk ", F_HEX8, int13_drive, "h: ", F_DEC64, message_mib, " MiB, ", F_DEC64, disk_blocks, " blocks of ", F_DEC32, disk_block_size, " bytes", CRLF
 MSG message_off, "  BootProtocol=None: nothing to do", CRLF

@@ -17,9 +17,11 @@ NO_TARGET = 3012
 class World:
     """Stand-ins for everything below the BCV: `fails` names the step that fails."""
 
-    def __init__(self, machine: Machine, fails: str = "", error: int = NO_TARGET) -> None:
+    def __init__(
+        self, machine: Machine, fails: str = "", error: int = NO_TARGET, stuck: bool = False
+    ) -> None:
         self.trace: list[str] = []
-        self.machine = machine
+        self.stuck = stuck  # the UNDI cannot be stopped
         for name in (*STEPS, "undi_close", "iscsi_close", "memory_release"):
             machine.replace(name, self._step(name, name == fails, error))
         machine.replace("memory_allocate", self._memory)
@@ -34,7 +36,7 @@ class World:
             self.trace.append(name)
             if name in ("undi_close", "iscsi_close", "memory_release"):
                 machine.set_reg("eax", 0xDEAD)
-                machine.set_cf(True)
+                machine.set_cf(name != "undi_close" or self.stuck)
                 return
             if name == "undi_open":
                 assert machine.reg("bx") == OURS
@@ -168,3 +170,22 @@ def test_link_delay_waits_and_polls(machine: Machine) -> None:
     assert "  Waiting 60 s (LinkDelay)" in machine.console.splitlines()
     assert world.trace[-1] == "ibft_write"
     assert polls and 60_000 <= polls[-1] - start <= 120_000
+
+
+def test_memory_stays_where_the_adapter_may_still_write_to_it(machine: Machine) -> None:
+    world = World(machine, "iscsi_open", stuck=True)
+    run(machine)
+    assert world.trace[-2:] == ["iscsi_open", "undi_close"]
+
+
+def test_the_second_target_is_told(machine: Machine) -> None:
+    World(machine)
+    settings(machine)
+    machine.set("session_target", 1, 1)
+    machine.set("ev_target_ip2", bytes([10, 0, 2, 3]))
+    machine.set("ev_target_port2", 3262)
+    machine.set("ev_target_name2", b"iqn.2007-09.org.example:other\0")
+    machine.set("ev_lun2", bytes([0, 2, 0, 0, 0, 0, 0, 0]))
+    run(machine)
+    line = "  Second target 10.0.2.3:3262 iqn.2007-09.org.example:other, LUN 2"
+    assert line in machine.console.splitlines()
