@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from romgen.assemble import Assembly, Unit, object_path
-from romgen.compose import compose, ev_block_bytes, verify
+from romgen.compose import compose, verify
 from romgen.errors import EXIT_FINDINGS, RomgenError, shown
+from romgen.ev.block import pack
 from romgen.generate import Inputs, generate, load_inputs
 from romgen.image_map import image_map
 from romgen.layout import EV_TEXT_MAX, IMAGE_MAX, Layout
@@ -173,7 +174,7 @@ def _programs(
         if assembly.good(undi_units):
             undi = link_undi(project, layout, [unit.object for unit in undi_units])
         messages = assembly.finish()
-    write_atomic(work / EV_FILE, ev_block_bytes(ev_text, layout.ev_capacity))
+    write_atomic(work / EV_FILE, pack(ev_text, layout.ev_capacity))
     rom = link_rom(project, layout, [unit.object for unit in rom_units], undi.program, keep)
     return _Programs(
         rom,

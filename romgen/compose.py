@@ -7,36 +7,18 @@ the ROM header's pointers.
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Iterator
 from typing import Any
 
 from construct import ConstructError, Container, Struct
 
 from romgen.errors import EXIT_FINDINGS, RomgenError
-from romgen.formats import NASM_CONSTANTS
-from romgen.formats.option_rom import ev_block, pcir, pnp, rom_header, undi_rom_id
+from romgen.formats.option_rom import pcir, pnp, rom_header, undi_rom_id
 from romgen.layout import BLOCK, IMAGE_MAX, Layout
 
 ROM_SIGNATURE = 0xAA55
 PNP_UNIT = 16
 """The length byte of the $PnP header counts paragraphs."""
-
-
-def ev_block_bytes(text: bytes, capacity: int) -> bytes:
-    """The EV block for `text`; its room is `capacity`, or more where the text needs it."""
-    capacity = max(capacity, len(text))
-    header = ev_block.build(
-        {
-            "signature": b"RGEV",
-            "version": NASM_CONSTANTS["EV_BLOCK_VERSION"],
-            "header_length": ev_block.sizeof(),
-            "length": len(text),
-            "capacity": capacity,
-            "crc": binascii.crc32(text),
-        }
-    )
-    return bytes(header) + text.ljust(capacity, b"\0")
 
 
 def _wrong(offset: int, message: str, hint: str = "") -> RomgenError:

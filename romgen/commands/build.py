@@ -13,6 +13,7 @@ from romgen.catalog import load_nics
 from romgen.commands import Subparsers
 from romgen.errors import RomgenError, shown
 from romgen.ev import parse
+from romgen.ev.render import finding_line
 from romgen.layout import load_layout, names
 from romgen.project import Project
 
@@ -48,13 +49,7 @@ def checked_ev(path: Path) -> tuple[bytes, str]:
     """The EV text of `path` and its warnings. Error: the ROM could not boot with it."""
     text = read_ev(path)
     found = parse(text)
-    lines = []
-    for finding in found.by_line():
-        where = f"{shown(path)}:{finding.line}" if finding.line else shown(path)
-        hint = f", {finding.hint}" if finding.hint else ""
-        lines.append(
-            f"{where}: {finding.severity}: RG-{finding.number}: {finding.message}{hint}\n"
-        )
+    lines = [f"{finding_line(shown(path), finding)}\n" for finding in found.by_line()]
     if found.errors:
         raise RomgenError(
             "ev-invalid",

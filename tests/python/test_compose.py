@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from romgen.catalog import Nic, PciId
-from romgen.compose import compose, ev_block_bytes, pnp_headers, verify
+from romgen.compose import compose, pnp_headers, verify
 from romgen.errors import RomgenError
-from romgen.formats.option_rom import ev_block, pcir, pnp, rom_header, undi_rom_id
+from romgen.formats.option_rom import pcir, pnp, rom_header, undi_rom_id
 from romgen.layout import Layout, Memory
 
 PCIR, PNP, UNDI, STRINGS = 0x1C, 0x40, 0x60, 0x80
@@ -184,12 +184,3 @@ def test_any_bytes_end_in_a_message(data: bytes) -> None:
         verify(data, LAYOUT)
     with pytest.raises(RomgenError):
         compose(b"\x00" + data, LAYOUT)
-
-
-@given(st.binary(max_size=4096), st.integers(0, 4096))
-def test_ev_block(text: bytes, capacity: int) -> None:
-    block = ev_block_bytes(text, capacity)
-    header = ev_block.parse(block)
-    assert len(block) == header.header_length + header.capacity
-    assert header.capacity == max(capacity, len(text))
-    assert block[header.header_length :].rstrip(b"\0") == text.rstrip(b"\0")
