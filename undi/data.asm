@@ -2,7 +2,8 @@
 %define UNDI_DATA
 %include "driver.inc"
 
-global nic_driver:data, nic_bdf:data, nic_io:data, nic_mmio:data, nic_irq:data, nic_linear:data
+global nic_driver:data, nic_bdf:data, nic_io:data, nic_mmio:data, nic_mmio2:data
+global nic_irq:data, nic_linear:data
 global nic_mac:data, nic_permanent_mac:data, nic_filter:data, nic_mcast_count:data, nic_mcast:data
 global rx_buffers:data, rx_buffers_end:data, tx_buffers:data, nic_rx_count:data
 global stat_tx_good:data, stat_rx_good:data, stat_rx_crc:data, stat_rx_resource:data
@@ -11,6 +12,7 @@ global undi_state:data
 BSS undi_nic
 nic_linear:        resd 1       ; physical address of DS:0
 nic_mmio:          resd 1       ; physical address of the registers, 0 = none used
+nic_mmio2:         resd 1       ; of a second window, 0 = none
 nic_driver:        resw 1       ; offset in CS of the struc driver that runs
 nic_bdf:           resw 1
 nic_io:            resw 1       ; I/O base, 0 = none used

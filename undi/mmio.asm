@@ -67,7 +67,9 @@ mmio_enter:
         mov     fs, bx                  ; base 0; the limit stays
         o32 lgdt [mmio_gdtr]
         pop     eax
-        bt      dword [nic_mmio], A20_BIT
+        mov     ebx, [nic_mmio]
+        or      ebx, [nic_mmio2]
+        bt      ebx, A20_BIT
         jnc     .open                   ; A20 does not matter to these registers
         call    a20_closed
         jne     .open

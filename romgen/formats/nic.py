@@ -50,6 +50,63 @@ virtio_pci_cap = Struct(
 )
 """`data`: pci_cfg_data of type 5, notify_off_multiplier of type 2, not there in others."""
 
+vmxnet3_shared = Struct(
+    "magic" / Int32ul,
+    "_reserved1" / Int32ul,
+    "driver_version" / Int32ul,
+    "guest" / Int32ul,
+    "versions" / Int32ul,
+    "upt_versions" / Int32ul,
+    "features" / Int64ul,
+    "driver_data" / Int64ul,
+    "queues" / Int64ul,
+    "driver_data_length" / Int32ul,
+    "queues_length" / Int32ul,
+    "mtu" / Int32ul,
+    "rx_pieces" / Int16ul,
+    "tx_queues" / Int8ul,
+    "rx_queues" / Int8ul,
+    "_reserved2" / Bytes(16),
+    "irq_auto_mask" / Int8ul,
+    "irq_count" / Int8ul,
+    "irq_event" / Int8ul,
+    "_moderation" / Bytes(25),
+    "irq_control" / Int32ul,
+    "_reserved3" / Bytes(8),
+    "rx_mode" / Int32ul,
+    "mcast_length" / Int16ul,
+    "_padding" / Bytes(2),
+    "mcast" / Int64ul,
+    "vlans" / Bytes(0x200),
+    "_plugins" / Bytes(0x30),
+    "events" / Int32ul,
+    "_reserved4" / Bytes(20),
+)
+vmxnet3_queue = Struct(
+    "update_producer" / Int32ul,
+    "_control" / Bytes(12),
+    "ring" / Int64ul,
+    "ring2" / Int64ul,
+    "done" / Int64ul,
+    "driver_data" / Int64ul,
+    "_reserved1" / Bytes(8),
+    "ring_count" / Int32ul,
+    "ring2_count" / Int32ul,
+    "done_count" / Int32ul,
+    "driver_data_length" / Int32ul,
+    "irq" / Int8ul,
+    "_reserved2" / Bytes(7),
+    "stopped" / Int8ul,
+    "_padding" / Bytes(3),
+    "error" / Int32ul,
+    "_rest" / Bytes(0xA8),
+)
+"""The transmit queue's first field counts deferred frames, `ring2` is its data ring."""
+vmxnet3_desc = Struct("address" / Int64ul, "length" / Int32ul, "flags" / Int32ul)
+vmxnet3_done = Struct(
+    "index" / Int32ul, "_hash" / Int32ul, "length" / Int32ul, "flags" / Int32ul
+)
+
 STRUCTS = {
     "e1000_rx": e1000_rx,
     "e1000_tx": e1000_tx,
@@ -58,6 +115,10 @@ STRUCTS = {
     "virtq_used": virtq_used,
     "virtq_used_elem": virtq_used_elem,
     "virtio_pci_cap": virtio_pci_cap,
+    "vmxnet3_shared": vmxnet3_shared,
+    "vmxnet3_queue": vmxnet3_queue,
+    "vmxnet3_desc": vmxnet3_desc,
+    "vmxnet3_done": vmxnet3_done,
 }
 CONSTANTS: dict[str, int] = {
     "VIRTQ_NEXT": 1,  # virtq_desc.flags
