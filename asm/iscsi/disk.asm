@@ -10,6 +10,9 @@ global disk_lba:data
 global disk_count:data
 global disk_buffer:data
 global disk_done:data
+global disk_build:function
+global io_blocks:data
+global io_direction:data
 extern disk_blocks
 extern disk_block_size
 extern disk_status
