@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 ESCAPE = re.compile(r"\x1b(?:\[(?P<args>[0-9;?]*)(?P<final>[@-~])|[()][A-Za-z0-9]|[@-Z\\-_a-z])")
 ESCAPE_START = re.compile(r"\x1b(?:\[[0-9;?]*|[()])?\Z")
-CONTROL = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
 COLUMNS = 80
 ROWS = 25
 """Size of the BIOS's screen."""
@@ -32,8 +31,8 @@ class Console:
     cursor is moved to another. SeaBIOS sends UTF-8.
     """
 
-    text: str = ""
     lines: list[Line] = field(default_factory=list)
+    _fresh: str = ""
     _rest: str = ""
     _line: str = ""
     _decoder: codecs.IncrementalDecoder = field(
@@ -42,6 +41,11 @@ class Console:
     _cursor: tuple[int, int] = (0, 0)
     _end: tuple[int, int] = (0, 0)
 
+    @property
+    def text(self) -> str:
+        """All lines, and what there is of the last one."""
+        return "".join(f"{line.text}\n" for line in self.lines) + self._line
+
     def feed(self, data: bytes, at: float) -> str:
         """Take bytes that came at `at`; returns the clean text."""
         raw = self._rest + self._decoder.decode(data).replace("\ufffd", "?")
@@ -49,14 +53,14 @@ class Console:
         self._rest = raw[start.start() :] if start else ""
         if start:
             raw = raw[: start.start()]
-        before = len(self.text)
+        self._fresh = ""
         done = 0
         for match in ESCAPE.finditer(raw):
             self._print(raw[done : match.start()], at)
             self._escape(match)
             done = match.end()
         self._print(raw[done:], at)
-        return self.text[before:]
+        return self._fresh
 
     def _print(self, raw: str, at: float) -> None:
         for char in raw:
@@ -71,7 +75,7 @@ class Console:
             elif char.isprintable():
                 self._catch_up(at)
                 self._line += char
-                self.text += char
+                self._fresh += char
                 self._cursor = self._end = row, column + 1
 
     def _catch_up(self, at: float) -> None:
@@ -87,7 +91,7 @@ class Console:
             return
         gap = " " * min(column - end_column, COLUMNS)
         self._line += gap
-        self.text += gap
+        self._fresh += gap
 
     def _escape(self, match: re.Match[str]) -> None:
         """Only what moves the cursor counts."""
@@ -100,16 +104,14 @@ class Console:
 
     def _end_line(self, at: float) -> None:
         self.lines.append(Line(at, self._line))
-        self.text += "\n"
+        self._fresh += "\n"
         self._line = ""
 
     def insert(self, line: str, at: float) -> str:
         """A whole line from elsewhere: it does not cut the line that is not finished yet."""
-        clean = CONTROL.sub("", line.replace("\r", "")) + "\n"
-        shown = f"\n{clean}" if self._line else clean
-        self.text += shown
-        self.lines.append(Line(at, clean[:-1]))
-        return shown
+        clean = "".join(char for char in line if char.isprintable())
+        self.lines.append(Line(at, clean))
+        return f"\n{clean}\n" if self._line else f"{clean}\n"
 
     def finish(self, at: float) -> None:
         """End the last line, which may lack its end."""

@@ -101,15 +101,19 @@ def run(args: argparse.Namespace) -> int:
     if request.gdb_port is not None:
         print(f"halted; in gdb: target remote {LISTEN}:{request.gdb_port}", file=sys.stderr)
 
+    last = "\n"
+
     def show(text: str) -> None:
-        if not args.json:
+        nonlocal last
+        if text and not args.json:
             sys.stdout.write(text)
             sys.stdout.flush()
+            last = text[-1]
 
     report = boot(project, request, show)
     if args.json:
         print(json.dumps(report.json(), indent=2))
     else:
-        end = "" if report.console.endswith("\n") else "\n"
+        end = "" if last == "\n" else "\n"
         print(f"{end}{report.line()}", flush=True)
     return EXIT_OK if report.ok else EXIT_BOOT
