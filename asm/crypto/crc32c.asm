@@ -1,5 +1,6 @@
 ; CRC32C (RFC 7143, 12.1): generator 11EDC6F41h, reflected; by the crc32 instruction where the processor
-; has it (SSE4.2), else by a table of 256.
+; has it (SSE4.2), else by two tables of 16: the table of 256 is linear, so that the entry of a byte is
+; that of its lower digit XOR that of its upper one.
 %include "romgen.inc"
 
 global crc32c_add:function, crc32c_detect:function, crc32c_sse:data
@@ -71,22 +72,28 @@ crc32c_add:
         ret
 .table:
         push    ebx
+        push    edx
 .next:
         movzx   ebx, al
         xor     bl, [es:si]
         inc     si
+        mov     edx, ebx
+        and     dx, 0Fh
+        shr     bx, 4
         shr     eax, 8
-        xor     eax, [cs:crc32c_table + ebx * 4]
+        xor     eax, [cs:crc32c_lower + edx * 4]
+        xor     eax, [cs:crc32c_upper + ebx * 4]
         loop    .next
+        pop     edx
         pop     ebx
         ret
 
 RODATA crc32c
         align   4
-crc32c_table:
+%macro CRC32C_TABLE 1                   ; step: what one digit more adds to the byte
 %assign i 0
-%rep 256
-  %assign value i
+%rep 16
+  %assign value i * %1
   %rep 8
     %if value & 1
       %assign value (value >> 1) ^ CRC32C_POLYNOMIAL
@@ -97,6 +104,11 @@ crc32c_table:
         dd      value
   %assign i i + 1
 %endrep
+%endmacro
+crc32c_lower:
+        CRC32C_TABLE 1
+crc32c_upper:
+        CRC32C_TABLE 16
 
 BSS crc32c
 crc32c_sse:     resb    1

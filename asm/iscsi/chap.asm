@@ -5,8 +5,6 @@
 global chap_send:function
 global text_binary:function
 global text_hex_digit:function
-global chap_step:data
-global chap_got:data
 global chap_algorithm:data
 global chap_id:data
 global chap_refused:data
@@ -14,6 +12,8 @@ global chap_fallback:function
 global chap_challenge_length:data
 global chap_own_id:data
 global chap_own_challenge:data
+extern chap_step
+extern chap_got
 extern text_number
 extern text_value
 extern text_value_length
@@ -37,8 +37,6 @@ extern ev_chapm_secret
 extern ev_chapm_secret_len
 
 BSS chap
-chap_step:              resb 1
-chap_got:               resb 1
 chap_algorithm:         resb 1          ; CHAP_A
 chap_refused:           resb 1          ; an algorithm that is not offered any more; 0: all are
 chap_id:                resb 1          ; CHAP_I of the target

@@ -30,7 +30,9 @@ global cmd_residual:data
 global cmd_sense_length:data
 global seq_left:data
 global r2t_count:data
+extern swap_eax
 extern pdu_begin
+extern pdu_lun
 extern pdu_commit
 extern nop_out_ping
 extern nop_out_answer
@@ -63,27 +65,29 @@ scsi_cdb:           resb CDB_SIZE
 scsi_length:        resd 1              ; bytes that the command moves
 scsi_buffer:        resd 1              ; linear address of them
 scsi_direction:     resb 1              ; 0, SCSI_READ, SCSI_WRITE
-cmd_active:         resb 1              ; 1: a command is under way
 cmd_response:       resb 1              ; what came of it: iSCSI response, SCSI status,
 cmd_status:         resb 1
 cmd_flags:          resb 1              ; overflow and underflow,
-cmd_pinged:         resb 1              ; 1: the target was asked whether it lives
-cmd_spoiled:        resb 1              ; 1: data or sense came with a wrong digest
 cmd_sense_length:   resw 1              ; bytes of the data segment that are in rx_data
 cmd_residual:       resd 1
 cmd_tag:            resd 1              ; initiator task tag; the first command gets the next one
-cmd_received:       resd 1              ; bytes of Data-In so far
-cmd_sent:           resd 1              ; bytes of immediate data and Data-Out so far
 cmd_flush:          resd 1              ; how long its last bytes may wait for their acknowledgement
-cmd_asked:          resd 1              ; bytes sent or asked for by R2Ts: where the next R2T begins
-cmd_data_sn:        resd 1              ; of the next Data-In or R2T
-seq_left:           resd 1              ; the sequence of Data-Out under way: bytes,
-seq_ttt:            resd 1              ; its tag as on the wire,
-seq_data_sn:        resd 1              ; the next DataSN
+seq_ttt:            resd 1              ; the sequence of Data-Out under way: its tag as on the wire
 r2t_queue:          resb OUR_R2T_MAX * r2t_size
-r2t_count:          resw 1
 iscsi_deadline:     resd 1              ; of what is being waited for
 silence_limit:      resd 1              ; ms without a byte from the target that owes an answer
+cmd_zeros:                              ; from here on 0 at the start of each command
+cmd_received:       resd 1              ; bytes of Data-In so far
+cmd_sent:           resd 1              ; bytes of immediate data and Data-Out so far
+cmd_asked:          resd 1              ; bytes sent or asked for by R2Ts: where the next R2T begins
+cmd_data_sn:        resd 1              ; of the next Data-In or R2T
+seq_left:           resd 1              ; bytes of the sequence that are not sent
+seq_data_sn:        resd 1              ; its next DataSN
+r2t_count:          resw 1
+cmd_active:         resb 1              ; 1: a command is under way
+cmd_pinged:         resb 1              ; 1: the target was asked whether it lives
+cmd_spoiled:        resb 1              ; 1: data or sense came with a wrong digest
+cmd_zeros_end:
 
 CODE iscsi
 ;---------------------------------------------------------------------------
@@ -149,21 +153,16 @@ iscsi_pump:
 ; command_reset - nothing is under way
 ; in:       none
 ; out:      none
-; clobbers: EAX, flags
+; clobbers: AL, CX, DI, ES, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 command_reset:
-        xor     eax, eax
-        mov     [cmd_active], al
-        mov     [cmd_pinged], al
-        mov     [cmd_spoiled], al
-        mov     [cmd_received], eax
-        mov     [cmd_sent], eax
-        mov     [cmd_asked], eax
-        mov     [cmd_data_sn], eax
-        mov     [seq_left], eax
-        mov     [seq_data_sn], eax
-        mov     [r2t_count], ax
+        push    ds
+        pop     es
+        mov     di, cmd_zeros
+        mov     cx, cmd_zeros_end - cmd_zeros
+        mov     al, 0
+        rep stosb
         ret
 
 ;---------------------------------------------------------------------------
@@ -230,13 +229,14 @@ iscsi_command:
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 command_build:
+        mov     si, session_lun
         call    pdu_lun
         inc     dword [cmd_tag]
         mov     eax, [cmd_tag]
-        BSWAP   eax
+        call    swap_eax
         mov     [di + TXREC.header + bhs_command.itt], eax
         mov     eax, [scsi_length]
-        BSWAP   eax
+        call    swap_eax
         mov     [di + TXREC.header + bhs_command.expected_length], eax
         mov     al, [scsi_direction]
         or      al, ISCSI_FLAG_ATTR_SIMPLE
@@ -278,20 +278,6 @@ command_build:
         or      dword [seq_ttt], byte -1
         and     byte [di + TXREC.header + bhs_command.flags], ~ISCSI_FLAG_FINAL & 0FFh
 .out:
-        ret
-
-;---------------------------------------------------------------------------
-; pdu_lun - put the LUN into a header
-; in:       DI = record
-; out:      the header's LUN
-; clobbers: EAX
-; needs:    DS = DGROUP
-;---------------------------------------------------------------------------
-pdu_lun:
-        mov     eax, [session_lun]
-        mov     [di + TXREC.header + bhs.lun], eax
-        mov     eax, [session_lun + 4]
-        mov     [di + TXREC.header + bhs.lun + 4], eax
         ret
 
 ;---------------------------------------------------------------------------
@@ -338,21 +324,22 @@ data_out_next:
         mov     [di + TXREC.header + bhs.ttt], eax
         inc     eax
         jz      .unasked                ; the LUN belongs to a target transfer tag only
+        mov     si, session_lun
         call    pdu_lun
 .unasked:
         mov     eax, [cmd_tag]
-        BSWAP   eax
+        call    swap_eax
         mov     [di + TXREC.header + bhs.itt], eax
         mov     eax, [seq_data_sn]
         inc     dword [seq_data_sn]
-        BSWAP   eax
+        call    swap_eax
         mov     [di + TXREC.header + bhs.data_sn], eax
         mov     eax, [cmd_sent]         ; sequences come in order, so what was sent is the offset
         add     [cmd_sent], ecx
         mov     edx, eax
         add     edx, [scsi_buffer]
         mov     [di + TXREC.payload_lin], edx
-        BSWAP   eax
+        call    swap_eax
         mov     [di + TXREC.header + bhs.buffer_offset], eax
         call    pdu_commit
         jmp     data_out_next
@@ -374,27 +361,41 @@ command_match:
         cmp     ah, al
         jne     rx_unasked
         mov     eax, [rx_bhs + bhs.itt]
-        BSWAP   eax
+        call    swap_eax
         cmp     eax, [cmd_tag]
         jne     rx_unasked
         ret                             ; equal: CF = 0
 
 ;---------------------------------------------------------------------------
+; rx_numbers - the numbers of a Data-In or R2T
+; in:       rx_bhs
+; out:      EDX = DataSN or R2TSN, EAX = buffer offset, ECX = residual or desired length
+; clobbers: flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+rx_numbers:
+        mov     eax, [rx_bhs + bhs_target.data_sn]
+        call    swap_eax
+        xchg    edx, eax
+        mov     eax, [rx_bhs + bhs_target.residual]
+        call    swap_eax
+        xchg    ecx, eax
+        mov     eax, [rx_bhs + bhs_target.buffer_offset]
+        jmp     swap_eax
+
+;---------------------------------------------------------------------------
 ; data_in_header - Data-In: does it continue where the data ends?
 ; in:       rx_bhs, rx_length
 ; out:      CF = 1, AX = error
-; clobbers: EAX, ECX, flags
+; clobbers: EAX, ECX, EDX, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 data_in_header:
         mov     al, SCSI_READ
         call    command_match
         jc      .out
-        mov     ecx, [rx_bhs + bhs_target.data_sn]
-        BSWAP   ecx
-        mov     eax, [rx_bhs + bhs_target.buffer_offset]
-        BSWAP   eax
-        cmp     ecx, [cmd_data_sn]
+        call    rx_numbers
+        cmp     edx, [cmd_data_sn]
         jne     .order
         cmp     eax, [cmd_received]
         jne     .order
@@ -433,7 +434,7 @@ rx_data_in:
 ; data_in_done - a Data-In is complete; with S it carries the status
 ; in:       rx_bhs
 ; out:      CF = 1, AX = error
-; clobbers: EAX, flags
+; clobbers: EAX, ECX, EDX, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 data_in_done:
@@ -458,7 +459,7 @@ response_header:
 ; response_done - SCSI Response: status, residual, sense
 ; in:       rx_bhs, rx_length, rx_data
 ; out:      CF = 1, AX = error
-; clobbers: EAX, flags
+; clobbers: EAX, ECX, EDX, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 response_done:
@@ -471,7 +472,7 @@ response_done:
 ; command_over - the command has its status
 ; in:       rx_bhs, EAX = length of the data segment
 ; out:      CF = 1, AX = error
-; clobbers: EAX, flags
+; clobbers: EAX, ECX, EDX, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 command_over:
@@ -487,9 +488,8 @@ command_over:
         mov     al, [rx_bhs + bhs_target.flags]
         and     al, ISCSI_FLAG_OVERFLOW | ISCSI_FLAG_UNDERFLOW
         mov     [cmd_flags], al
-        mov     eax, [rx_bhs + bhs_target.residual]
-        BSWAP   eax
-        mov     [cmd_residual], eax
+        call    rx_numbers
+        mov     [cmd_residual], ecx
         xor     eax, eax
         mov     [cmd_active], al
         mov     [seq_left], eax         ; the target wants no more data, whatever it asked for
@@ -508,12 +508,7 @@ r2t_done:
         mov     al, SCSI_WRITE
         call    command_match
         jc      .out
-        mov     edx, [rx_bhs + bhs_target.data_sn]
-        BSWAP   edx
-        mov     ecx, [rx_bhs + bhs_target.residual]
-        BSWAP   ecx                     ; desired length
-        mov     eax, [rx_bhs + bhs_target.buffer_offset]
-        BSWAP   eax
+        call    rx_numbers              ; ECX = desired length
         cmp     edx, [cmd_data_sn]
         jne     .order
         cmp     eax, [cmd_asked]        ; DataSequenceInOrder=Yes

@@ -13,6 +13,7 @@ global disk_done:data
 global disk_build:function
 global io_blocks:data
 global io_direction:data
+extern swap_eax
 extern disk_blocks
 extern disk_block_size
 extern disk_status
@@ -28,7 +29,7 @@ extern session_check
 extern iscsi_pause
 extern iscsi_expired
 extern iscsi_deadline
-extern time_now
+extern deadline_after
 extern net_poll
 extern ev_io_timeout
 
@@ -148,20 +149,24 @@ disk_build:
         jnz     .long
         add     ah, SCSI_READ_10
         mov     [scsi_cdb], ah
-        BSWAP   ecx
-        mov     [scsi_cdb + RW_LBA], ecx
+        xchg    ecx, eax
+        call    swap_eax
+        mov     [scsi_cdb + RW_LBA], eax
         xchg    bl, bh
         mov     [scsi_cdb + RW_COUNT_10], bx
         ret
 .long:
         add     ah, SCSI_READ_16
         mov     [scsi_cdb], ah
-        BSWAP   edx
-        mov     [scsi_cdb + RW_LBA], edx
-        BSWAP   ecx
-        mov     [scsi_cdb + RW_LBA + 4], ecx
-        BSWAP   ebx
-        mov     [scsi_cdb + RW_COUNT_16], ebx
+        xchg    edx, eax
+        call    swap_eax
+        mov     [scsi_cdb + RW_LBA], eax
+        xchg    ecx, eax
+        call    swap_eax
+        mov     [scsi_cdb + RW_LBA + 4], eax
+        xchg    ebx, eax
+        call    swap_eax
+        mov     [scsi_cdb + RW_COUNT_16], eax
         ret
 
 ;---------------------------------------------------------------------------
@@ -205,10 +210,8 @@ disk_check:
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 io_run:
-        call    time_now
-        movzx   edx, word [ev_io_timeout]
-        imul    edx, edx, 1000
-        add     eax, edx
+        mov     bx, ev_io_timeout
+        call    deadline_after
         mov     [io_deadline], eax
 .again:
         mov     eax, [io_deadline]

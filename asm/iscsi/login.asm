@@ -3,6 +3,14 @@
 %include "iscsi.inc"
 
 global iscsi_login:function
+global login_waiting:data
+global login_ready:data
+global rx_digests:data
+global nop_waiting:data
+global session_ending:data
+global chap_step:data
+global chap_got:data
+global iscsi_exp_stat_sn:data
 global login_stage:data
 global login_done:function
 global login_flags:data
@@ -20,6 +28,7 @@ global login_initiator_name:data
 global login_target_name:data
 global session_isid:data
 global session_tsih:data
+extern swap_eax
 extern pdu_begin
 extern pdu_payload_near
 extern pdu_commit
@@ -36,22 +45,14 @@ extern rx_unasked
 extern stat_sn_check
 extern rx_bhs
 extern rx_max
-extern login_waiting
-extern login_ready
-extern session_ending
-extern nop_waiting
 extern iscsi_phase
 extern iscsi_cmd_sn
 extern iscsi_max_cmd_sn
-extern iscsi_exp_stat_sn
 extern cmd_tag
 extern command_reset
 extern iscsi_pump
 extern error_detail
 extern net_mac
-extern rx_digests
-extern chap_step
-extern chap_got
 extern chap_send
 extern ev_auth_method
 extern ev_header_digest
@@ -65,7 +66,15 @@ login_segment_max:      resd 1          ; the target's MaxRecvDataSegmentLength
 login_burst:            resd 1
 login_first_burst:      resd 1
 login_initial_r2t:      resd 1
+login_ignored:          resd 1          ; results that change nothing
+session_isid:           resb 6
+session_tsih:           resw 1          ; as on the wire
+login_stage:            resb 1          ; CSG: where the login stands
+login_flags:            resb 1          ; of our last request
+login_answer:           resb 1          ; of the last response
+session_zeros:                          ; from here on 0 when a login begins
 login_immediate:        resd 1
+iscsi_exp_stat_sn:      resd 1          ; StatSN that the target's next answer has
 ; ... and behind each of these three the offer, a number of text_choices
 login_header_digest:    resd 1
 .offer:                 resb 1
@@ -73,13 +82,15 @@ login_data_digest:      resd 1
 .offer:                 resb 1
 login_auth:             resd 1          ; 0 None, 1 CHAP, FFFFFFFFh: not answered
 .offer:                 resb 1
-login_ignored:          resd 1          ; results that change nothing
-session_isid:           resb 6
-session_tsih:           resw 1          ; as on the wire
-login_stage:            resb 1          ; CSG: where the login stands
-login_flags:            resb 1          ; of our last request
-login_answer:           resb 1          ; of the last response
-login_exchanges:        resb 1
+login_exchanges:        resb 1          ; requests so far
+login_waiting:          resb 1          ; 1: a Login Response is due
+login_ready:            resb 1          ; 1: it is there
+rx_digests:             resb 1          ; DIGEST_ bits: what the session has
+nop_waiting:            resb 1          ; 1: a ping of the target has no answer yet (nop_ttt, nop_lun)
+session_ending:         resb 1          ; 1: the target wants us to log out
+chap_step:              resb 1
+chap_got:               resb 1
+session_zeros_end:
 
 ; Keys of RFC 7143, 13, in the order in which they are sent. The value stands behind the key.
 %macro LOGIN_KEY 3                      ; flags, variable or routine, text
@@ -176,39 +187,26 @@ iscsi_login:
 ; login_start - a new session: numbers, defaults, parser
 ; in:       none
 ; out:      none
-; clobbers: EAX, CX, DI, ES, flags
+; clobbers: EAX, CX, SI, DI, ES, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 login_start:
-        mov     byte [rx_digests], 0
+        push    ds
+        pop     es
+        mov     di, session_zeros
+        mov     cx, session_zeros_end - session_zeros
+        mov     al, 0
+        rep stosb
         call    text_reset
         call    rx_reset
         call    command_reset
         ; The ISID has to stay the same at each boot: the target then ends what is left of the last
         ; session. OUI format (RFC 7143, 11.12.5): the MAC without its two lowest bits of byte 0.
-        mov     eax, [net_mac]
-        shr     al, 2
-        mov     [session_isid], eax
-        mov     ax, [net_mac + 4]
-        mov     [session_isid + 4], ax
-        xor     eax, eax
-        mov     [login_waiting], al
-        mov     [login_ready], al
-        mov     [login_exchanges], al
-        mov     [session_ending], al
-        mov     [nop_waiting], al
-        mov     [chap_step], al
-        mov     [chap_got], al
-        mov     [login_header_digest], eax
-        mov     [login_data_digest], eax
-        mov     [login_immediate], eax
-        mov     [iscsi_exp_stat_sn], eax
-        inc     ax
-        mov     [login_initial_r2t], eax
-        mov     [iscsi_cmd_sn], eax
-        mov     byte [iscsi_phase], PHASE_LOGIN
-        mov     al, FIRST_COMMAND_TAG
-        mov     [cmd_tag], eax
+        mov     si, net_mac
+        mov     di, session_isid
+        movsd
+        movsw
+        shr     byte [session_isid], 2
         or      dword [login_auth], byte -1
         mov     al, [ev_auth_method]
         cmp     al, AUTH_NONE
@@ -220,6 +218,13 @@ login_start:
         mov     [login_header_digest.offer], al
         mov     al, [ev_data_digest]
         mov     [login_data_digest.offer], al
+        mov     byte [iscsi_phase], PHASE_LOGIN
+        xor     eax, eax
+        inc     ax
+        mov     [login_initial_r2t], eax
+        mov     [iscsi_cmd_sn], eax
+        mov     al, FIRST_COMMAND_TAG
+        mov     [cmd_tag], eax
         mov     ax, LOGIN_PDU_MAX
         mov     [rx_max], eax
         mov     [login_segment_max], eax        ; SEGMENT_DEFAULT is the same
@@ -315,7 +320,7 @@ login_judge:
         cmp     byte [login_exchanges], 1
         jne     .number
         mov     eax, [rx_bhs + bhs_target.stat_sn]
-        BSWAP   eax
+        call    swap_eax
         mov     [iscsi_exp_stat_sn], eax        ; StatSN begins where the target likes
 .number:
         call    stat_sn_check
@@ -451,7 +456,7 @@ login_finish:
         mov     ax, [rx_bhs + bhs_login_response.tsih]
         mov     [session_tsih], ax
         mov     eax, [rx_bhs + bhs_login_response.max_cmd_sn]
-        BSWAP   eax
+        call    swap_eax
         mov     [iscsi_max_cmd_sn], eax
         mov     eax, [login_burst]
         cmp     eax, [login_first_burst]

@@ -2,6 +2,8 @@
 %include "romgen.inc"
 %include "iscsi.inc"
 
+global swap_eax:function
+global pdu_lun:function
 global pdu_begin:function
 global pdu_commit:function
 global pdu_payload_near:function
@@ -9,12 +11,12 @@ global nop_out_ping:function
 global nop_out_answer:function
 global iscsi_cmd_sn:data
 global iscsi_max_cmd_sn:data
-global iscsi_exp_stat_sn:data
 global session_lun:data
-global nop_waiting:data
 global nop_ttt:data
 global nop_lun:data
 extern tcp_tx_alloc
+extern nop_waiting
+extern iscsi_exp_stat_sn
 extern tcp_tx_commit
 extern crc32c_add
 extern copy_from_linear
@@ -23,14 +25,40 @@ extern rx_digests
 BSS iscsi
 iscsi_cmd_sn:       resd 1              ; of the next request
 iscsi_max_cmd_sn:   resd 1              ; the last one that the target takes
-iscsi_exp_stat_sn:  resd 1
 session_lun:        resb 8              ; as on the wire
-nop_ttt:            resd 1              ; a ping of the target that has no answer yet, as on the wire
+nop_ttt:            resd 1              ; a ping of the target, as on the wire; valid with nop_waiting
 nop_lun:            resb 8
-nop_waiting:        resb 1              ; 1: the above is valid
 digest_piece:       resb DIGEST_PIECE
 
 CODE iscsi
+;---------------------------------------------------------------------------
+; swap_eax - host order to network order or back
+; in:       EAX
+; out:      EAX = the same with its bytes in the other order
+; clobbers: flags
+; needs:    nothing
+;---------------------------------------------------------------------------
+swap_eax:
+        BSWAP   eax
+        ret
+
+;---------------------------------------------------------------------------
+; pdu_lun - put a LUN into a header
+; in:       DI = record, SI = the LUN
+; out:      the header's LUN
+; clobbers: SI, ES
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+pdu_lun:
+        push    di
+        add     di, TXREC.header + bhs.lun
+        push    ds
+        pop     es
+        movsd
+        movsd
+        pop     di
+        ret
+
 ;---------------------------------------------------------------------------
 ; pdu_begin - a send record with an empty header
 ; in:       AL = first byte of the PDU (opcode, immediate bit)
@@ -90,21 +118,21 @@ pdu_commit:
         mov     [di + TXREC.tail_len], cl
         mov     byte [di + TXREC.tail_len + 1], 0
         mov     dword [di + TXREC.tail], 0
-        BSWAP   eax                     ; 24 bits: the byte in front is the AHS length, 0
+        call    swap_eax                     ; 24 bits: the byte in front is the AHS length, 0
         mov     [di + TXREC.header + bhs.ahs_length], eax
         mov     al, [di + TXREC.header + bhs.opcode]
         cmp     al, ISCSI_DATA_OUT      ; has no CmdSN: it belongs to its command
         je      .stat
-        mov     ebx, [iscsi_cmd_sn]
         test    al, ISCSI_IMMEDIATE
+        mov     eax, [iscsi_cmd_sn]
         jnz     .number
         inc     dword [iscsi_cmd_sn]
 .number:
-        BSWAP   ebx
-        mov     [di + TXREC.header + bhs.cmd_sn], ebx
+        call    swap_eax
+        mov     [di + TXREC.header + bhs.cmd_sn], eax
 .stat:
         mov     eax, [iscsi_exp_stat_sn]
-        BSWAP   eax
+        call    swap_eax
         mov     [di + TXREC.header + bhs.exp_stat_sn], eax
         mov     ax, ds
         mov     es, ax
@@ -201,10 +229,8 @@ nop_out_answer:
         or      dword [di + TXREC.header + bhs.itt], byte -1
         mov     eax, [nop_ttt]
         mov     [di + TXREC.header + bhs.ttt], eax
-        mov     eax, [nop_lun]
-        mov     [di + TXREC.header + bhs.lun], eax
-        mov     eax, [nop_lun + 4]
-        mov     [di + TXREC.header + bhs.lun + 4], eax
+        mov     si, nop_lun
+        call    pdu_lun
         jmp     pdu_commit
 .out:
         ret

@@ -17,12 +17,9 @@ global rx_left:data
 global rx_length:data
 global rx_max:data
 global rx_time:data
-global rx_digests:data
 global rx_crc:data
-global login_waiting:data
-global login_ready:data
 global logout_done:data
-global session_ending:data
+extern swap_eax
 extern iscsi_max_cmd_sn
 extern iscsi_exp_stat_sn
 extern nop_waiting
@@ -31,6 +28,10 @@ extern nop_lun
 extern nop_out_answer
 extern text_byte
 extern login_done
+extern rx_digests
+extern session_ending
+extern login_ready
+extern login_waiting
 extern data_in_header
 extern data_in_done
 extern response_header
@@ -55,13 +56,9 @@ rx_room:            resw 1              ; rx_store: how much more
 rx_row:             resw 1              ; the opcode's row
 rx_crc:             resd 1              ; CRC32C so far
 rx_digest:          resd 1              ; what the target says that it is
-rx_digests:         resb 1              ; DIGEST_ bits: what the session has
 rx_summing:         resb 1              ; not 0: what comes goes into rx_crc
 iscsi_phase:        resb 1
-login_waiting:      resb 1              ; 1: a Login Response is due
-login_ready:        resb 1              ; 1: it is there, in rx_bhs
 logout_done:        resb 1              ; 1: the Logout Response is there
-session_ending:     resb 1              ; 1: the target wants us to log out
 
 RODATA iscsi
 ; What a PDU from the target goes through, by opcode.
@@ -326,7 +323,7 @@ rx_header_good:
         call    rx_sum
         mov     eax, [rx_bhs + bhs.ahs_length]
         mov     al, 0
-        BSWAP   eax
+        call    swap_eax
         mov     [rx_left], eax
         mov     [rx_length], eax
         mov     word [rx_eat], rx_store
@@ -444,17 +441,18 @@ rx_pdu_end:
         test    byte [iscsi_phase], PHASE_FULL | PHASE_LOGOUT
         jz      .act
         mov     eax, [rx_bhs + bhs_target.exp_cmd_sn]
-        BSWAP   eax
-        mov     edx, [rx_bhs + bhs_target.max_cmd_sn]
-        BSWAP   edx
-        mov     ecx, edx
+        call    swap_eax
+        xchg    edx, eax
+        mov     eax, [rx_bhs + bhs_target.max_cmd_sn]
+        call    swap_eax
+        mov     ecx, eax
         inc     ecx
-        sub     ecx, eax                ; RFC 7143, 4.2.2.1: MaxCmdSN below ExpCmdSN - 1: ignore both
+        sub     ecx, edx                ; RFC 7143, 4.2.2.1: MaxCmdSN below ExpCmdSN - 1: ignore both
         js      .act
-        mov     ecx, edx
+        mov     ecx, eax
         sub     ecx, [iscsi_max_cmd_sn]
         js      .act                    ; the window only grows: an older PDU may come later
-        mov     [iscsi_max_cmd_sn], edx
+        mov     [iscsi_max_cmd_sn], eax
 .act:
         mov     bx, [rx_row]
         jmp     [cs:bx + rx_kind.done]
@@ -468,7 +466,7 @@ rx_pdu_end:
 ;---------------------------------------------------------------------------
 stat_sn_check:
         mov     eax, [rx_bhs + bhs_target.stat_sn]
-        BSWAP   eax
+        call    swap_eax
         cmp     eax, [iscsi_exp_stat_sn]
         jne     .gap
         inc     dword [iscsi_exp_stat_sn]
@@ -492,10 +490,12 @@ nop_in_done:
         cmp     eax, byte -1
         je      rx_nothing
         mov     [nop_ttt], eax
-        mov     eax, [rx_bhs + bhs.lun]
-        mov     [nop_lun], eax
-        mov     eax, [rx_bhs + bhs.lun + 4]
-        mov     [nop_lun + 4], eax
+        push    ds
+        pop     es
+        mov     si, rx_bhs + bhs.lun
+        mov     di, nop_lun
+        movsd
+        movsd
         mov     byte [nop_waiting], 1
         call    nop_out_answer
         clc
@@ -525,7 +525,7 @@ login_header:
 ;---------------------------------------------------------------------------
 rx_unasked:
         mov     eax, [rx_bhs + bhs.itt]
-        BSWAP   eax
+        call    swap_eax
         mov     [error_detail], eax
         FAIL    ISCSI_TAG
 

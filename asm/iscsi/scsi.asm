@@ -11,6 +11,7 @@ global scsi_tries:data
 global disk_blocks:data
 global disk_block_size:data
 global disk_status:data
+extern swap_eax
 extern iscsi_command
 extern iscsi_pause
 extern scsi_cdb
@@ -311,11 +312,11 @@ scsi_open:
         jc      .out
         mov     si, scsi_data
         lodsd
-        BSWAP   eax
+        call    swap_eax
         xchg    edx, eax
         lodsd
 .last:
-        BSWAP   eax
+        call    swap_eax
         add     eax, 1
         adc     edx, 0
         mov     ecx, [si]

@@ -8,6 +8,7 @@ global session_ready:function
 global session_drop:function
 global session_check:function
 global iscsi_pause:function
+global deadline_after:function
 global error_transient:function
 global login_redirect:function
 global session_target:data
@@ -146,15 +147,27 @@ session_switch:
 ; deadline_connect - the time that one attempt to connect has
 ; in:       ev_connect_timeout
 ; out:      iscsi_deadline
-; clobbers: EAX, EDX, flags
+; clobbers: EAX, BX, EDX, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 deadline_connect:
+        mov     bx, ev_connect_timeout
+        call    deadline_after
+        mov     [iscsi_deadline], eax
+        ret
+
+;---------------------------------------------------------------------------
+; deadline_after - the time in so many seconds
+; in:       BX = variable (word) with the seconds
+; out:      EAX = deadline
+; clobbers: EDX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+deadline_after:
         call    time_now
-        movzx   edx, word [ev_connect_timeout]
+        movzx   edx, word [bx]
         imul    edx, edx, 1000
         add     eax, edx
-        mov     [iscsi_deadline], eax
         ret
 
 ;---------------------------------------------------------------------------
