@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bench.contract import Contract, parse_tree  # noqa: E402
-from bench.coverage import Coverage, write_lines  # noqa: E402
+from bench.coverage import Coverage, write_lines, write_stack  # noqa: E402
 from bench.machine import Machine  # noqa: E402
 from bench.program import Program  # noqa: E402
 
@@ -54,6 +54,7 @@ def asm_coverage() -> Iterator[Coverage]:
     if folder:
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         write_lines(coverage.lines(), Path(folder) / f"lines-{worker}.json")
+        write_stack(coverage, Path(folder) / f"stack-{worker}.json")
 
 
 @pytest.fixture

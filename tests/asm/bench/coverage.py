@@ -29,6 +29,8 @@ class Coverage:
 
     blocks: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
     programs: dict[str, Program] = field(default_factory=dict)
+    stack: dict[str, int] = field(default_factory=dict)  # entry -> deepest use, bytes
+    stack_budget: int = 0
 
     def lines(self) -> Lines:
         """Every source line with code, and whether it ran."""
@@ -58,6 +60,25 @@ def merge(parts: list[Lines]) -> Lines:
 def write_lines(lines: Lines, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(lines), encoding="ascii")
+
+
+def write_stack(coverage: Coverage, target: Path) -> None:
+    """The deepest stack use of each entry point."""
+    content = {"budget": coverage.stack_budget, "entries": coverage.stack}
+    target.write_text(json.dumps(content), encoding="ascii")
+
+
+def stack_table(folder: Path, most: int = 8) -> str:
+    """The entries that use most stack, from all ``stack-*.json`` of a folder."""
+    deepest: dict[str, int] = {}
+    budget = 0
+    for path in sorted(folder.glob("stack-*.json")):
+        content = json.loads(path.read_text(encoding="ascii"))
+        budget = max(budget, content["budget"])
+        for entry, used in content["entries"].items():
+            deepest[entry] = max(deepest.get(entry, 0), used)
+    rows = sorted(deepest.items(), key=lambda item: (-item[1], item[0]))[:most]
+    return "\n".join(f"stack {entry:<30}{used:>6} of {budget} bytes" for entry, used in rows)
 
 
 def read_folder(folder: Path) -> Lines:
@@ -124,6 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{args.folder}: no lines-*.json: no assembly test ran", file=sys.stderr)
         return 2
     print(table(lines))
+    print(stack_table(args.folder))
     if args.lcov:
         args.lcov.write_text(lcov(lines), encoding="ascii")
     if percent(lines) < args.minimum:

@@ -42,6 +42,7 @@ UNDI_DATA_SEGMENT = 0x9200
 CALLER_STACK = 0x6000  # linear base of the BIOS stack, one page below to three above
 SENTINEL = (0xF000, 0xFFF0)  # where a call returns to
 PAGE = 0x1000
+STACK_RESERVE = 1024  # bytes that interrupts, INT 10h and another vendor's UNDI may need
 HEAP, HEAP_END = 0x20000, 0x60000  # where buffers are
 FLAG_CF, FLAG_ZF, FLAG_IF, FLAG_DF = 0x0001, 0x0040, 0x0200, 0x0400
 
@@ -132,7 +133,7 @@ class Machine:
         self._heap = HEAP
         self._failure: str | None = None
         self._exception: BaseException | None = None
-        self._stack_low = 0
+        self._stack_low = self._own_low = 0
         self._stack_range = (0, 0)
         self._spaces: list[tuple[int, int, Program]] = []
         self.deepest: dict[str, int] = {}
@@ -147,7 +148,8 @@ class Machine:
         size = max(size, self.stack_top)
         self.map(self.data, size)
         self._allowed.append((self.data, size, "data segment"))
-        self._stack_range = (self.data + rom.data_size, self.data + self.stack_top)
+        bottom = rom.symbols.get("stack_bottom", rom.data_size)
+        self._stack_range = (self.data + bottom, self.data + self.stack_top)
         if undi is not None:
             self._place(undi, UNDI_CODE_SEGMENT * 16, writable=True)
             self.map(UNDI_DATA_SEGMENT * 16, undi.data_size)
@@ -307,6 +309,7 @@ class Machine:
         low, high = self._stack_range
         if low <= linear < high:
             self._stack_low = min(self._stack_low, linear)
+            self._own_low = min(self._own_low, linear)
             return
         for start, length, _what in self._allowed:
             if start <= linear and linear + size <= start + length:
@@ -512,6 +515,7 @@ class Machine:
         self.set_reg("cs", segment)
         self._failure = self._exception = None
         self._stack_low = self.reg("ss") * 16 + self.reg("sp")
+        self._own_low = self._stack_range[1]
         counter = [0]
         hook = None
         if count:
@@ -538,10 +542,25 @@ class Machine:
             )
         after = {r: self.reg(r) for r in _REG}
         used = top - self._stack_low
-        self.deepest[name] = max(self.deepest.get(name, 0), used)
+        self._check_stack(name)
         if check:
             self._check(name, before, sp_before, flags | 2 | (FLAG_CF if carry else 0))
         return Result(after, self.reg("eflags"), used, counter[0])
+
+    def _check_stack(self, name: str) -> None:
+        """The ROM's own stack: the deepest use of an entry, against the layout's budget."""
+        low, high = self._stack_range
+        used = high - self._own_low
+        entry = name or "interrupt"
+        self.deepest[entry] = max(self.deepest.get(entry, 0), used)
+        if self.coverage is not None:
+            self.coverage.stack[entry] = max(self.coverage.stack.get(entry, 0), used)
+            self.coverage.stack_budget = high - low
+        if used > high - low - STACK_RESERVE:
+            raise BenchError(
+                f"{entry} uses {used} bytes of stack; of {high - low} bytes {STACK_RESERVE} "
+                "belong to interrupts and the BIOS"
+            )
 
     def _check(self, name: str, before: dict[str, int], sp: int, flags: int) -> None:
         contract = self.contracts.get(name)
