@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets up what a goal of the Makefile needs: system tools, then .venv with the pinned packages.
 #
-#   tools/bootstrap.sh rom|boot|test
+#   tools/bootstrap.sh rom|boot|test|os
 #
 # As root it installs missing system packages with apt-get, without recommended packages and
 # without starting services. Otherwise it prints the one command that does, and exits 3.
@@ -15,7 +15,8 @@ case $goal in
     rom) goals="rom" ;;
     boot) goals="rom boot" ;;
     test) goals="rom boot test" ;;
-    *) echo "usage: tools/bootstrap.sh rom|boot|test" >&2; exit 2 ;;
+    os) goals="rom boot test os" ;;
+    *) echo "usage: tools/bootstrap.sh rom|boot|test|os" >&2; exit 2 ;;
 esac
 
 # One line for each tool: goal, what must be there (a command, or a file), Debian package.
@@ -31,6 +32,10 @@ test syslinux syslinux
 test /usr/lib/syslinux/mbr/mbr.bin syslinux-common
 test iscsi-test-cu libiscsi-bin
 test mcopy mtools
+test mke2fs e2fsprogs
+test debugfs e2fsprogs
+os debootstrap debootstrap
+os xz xz-utils
 '
 
 requirements=tools/requirements

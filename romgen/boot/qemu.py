@@ -72,11 +72,12 @@ class Machine:
     pcap: Path | None = None
     console: bool = True
     extra: tuple[str, ...] = ()
+    emulator: str = "qemu-system-i386"
 
     def argv(self, ev_file: Path) -> list[str]:
         """QEMU's command line, without the character devices, which `run` adds."""
         argv = [
-            "qemu-system-i386",
+            self.emulator,
             *("-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"),
             *("-machine", f"pc,graphics={'off' if self.console else 'on'},accel={self.accel}"),
             *("-m", str(self.memory_mib), "-no-reboot"),

@@ -107,7 +107,7 @@ def test_installer_fails(clone: Path) -> None:
 
 def test_unknown_goal(clone: Path) -> None:
     done = run(clone, "nonsense")
-    assert (done.returncode, done.stderr) == (2, "usage: tools/bootstrap.sh rom|boot|test\n")
+    assert (done.returncode, done.stderr) == (2, "usage: tools/bootstrap.sh rom|boot|test|os\n")
 
 
 def test_second_run_costs_nothing(clone: Path) -> None:
