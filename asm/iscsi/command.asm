@@ -56,6 +56,7 @@ extern net_poll
 extern tcp_state
 extern tcp_error
 extern tcp_tx_idle
+extern tcp_progress
 extern time_now
 extern copy_to_linear
 extern error_detail
@@ -121,7 +122,15 @@ iscsi_pump:
         call    data_out_next
         cmp     byte [cmd_active], 0
         je      iscsi_expired
-        call    time_now                ; a command is under way: is the target alive?
+        call    tcp_tx_idle             ; a command is under way: is the target alive? While it takes
+        jz      .heard                  ; our data it may be silent otherwise
+        mov     eax, [tcp_progress]
+        mov     edx, eax
+        sub     edx, [rx_time]
+        js      .heard
+        mov     [rx_time], eax
+.heard:
+        call    time_now
         sub     eax, [rx_time]
         mov     edx, [silence_limit]
         cmp     eax, edx

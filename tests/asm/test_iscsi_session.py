@@ -175,6 +175,14 @@ def test_silent_target_is_asked_and_left(bench: Bench) -> None:
     assert 0x00 in opcodes(bench)
 
 
+def test_slow_upload_is_not_silence(bench: Bench) -> None:
+    bench.opened()
+    bench.link.tick_ms, bench.link.upload_ms = 25, 30_000
+    assert not bench.write(0, b"slow" * 4096).cf
+    assert bench.on_disk(0, 32) == b"slow" * 4096
+    assert len(bench.link.dialled) == 1
+
+
 def test_slow_target_that_answers_pings_is_waited_for(bench: Bench) -> None:
     bench.opened()
     bench.link.tick_ms = 20

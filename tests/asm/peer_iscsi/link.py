@@ -20,6 +20,7 @@ RECORDS = 8
 RECORD_SIZE = 92  # struc TXREC of asm/include/net.inc
 HEADER_AT, TAIL_AT = 20, 84
 RX_ROOM = 2048
+SLOW = 4096  # a record with more payload is what `upload_ms` delays
 Address = tuple[str, int]
 
 
@@ -60,7 +61,8 @@ class Link:
 
     ``tick_ms`` pass at each turn of the network. ``piece``: the most bytes that reach the initiator
     at a time. ``sent``: every PDU stream, one bytearray a connection. ``busy``: how often
-    ``tcp_tx_alloc`` first says that no record is free.
+    ``tcp_tx_alloc`` first says that no record is free. ``upload_ms``: the last record of a write is
+    on its way for so long, with acknowledgements of parts of it, before the target has it.
     """
 
     def __init__(self, machine: Machine, *, tick_ms: int = 1, piece: int = 1460, seed: int = 1):
@@ -69,6 +71,7 @@ class Link:
         self.dialled: list[Address] = []
         self.sent: list[bytearray] = []
         self.busy = 0
+        self.upload_ms = 0
         self.turns = 0
         self.on_turn: Callable[[int], None] | None = None
         self._random = random.Random(seed)
@@ -76,6 +79,8 @@ class Link:
         self._reader: asyncio.StreamReader | None = None
         self._raw = Raw()
         self._task: asyncio.Task[None] | None = None
+        self._held = bytearray()
+        self._held_until = 0
         self._rx = machine.buffer(RX_ROOM, writable=False)
         self._free = list(range(RECORDS))
         for name in ("tcp_connect", "tcp_tx_alloc", "tcp_tx_commit", "tcp_tx_idle", "net_poll"):
@@ -164,6 +169,7 @@ class Link:
                 self._task.cancel()
                 self._loop.turn()
         self._reader = self._task = None
+        self._held.clear()
         self._raw = Raw()
         self._free = list(range(RECORDS))
         if noise:
@@ -192,16 +198,26 @@ class Link:
         self._free.append((at - machine.address("scratch")) // RECORD_SIZE)
         if self._reader is not None:
             self.sent[-1] += stream
-            self._reader.feed_data(stream)
+            if self.upload_ms and length > SLOW:
+                self._held += stream
+                self._held_until = self._loop.ms + self.upload_ms
+            else:
+                self._reader.feed_data(stream)
         self._noise("ebp")
 
     def _tcp_tx_idle(self, machine: Machine) -> None:
         self._noise("ebp")
-        machine.set_reg("eflags", machine.reg("eflags") | 0x40)
+        flags = machine.reg("eflags")
+        machine.set_reg("eflags", flags & ~0x40 if self._held else flags | 0x40)
 
     def _net_poll(self, machine: Machine) -> None:
         self._loop.ms += self.tick_ms
         self.turns += 1
+        if self._held and self._reader is not None:
+            machine.set("tcp_progress", self.now, 4)
+            if self._loop.ms >= self._held_until:
+                self._reader.feed_data(bytes(self._held))
+                self._held.clear()
         if self.on_turn is not None:
             self.on_turn(self.turns)
         self._loop.turn()
