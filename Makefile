@@ -5,12 +5,15 @@
 #   make test [ARGS="..."]                        every test
 #   make test-os [ARGS="..."]                     real operating systems, with a table in build/report
 #   make lint                                     ruff and mypy alone
+#   make coverage                                 line coverage of assembly (bench, QEMU) and Python
+#   make counts [ARGS=--write]                    instructions of the hot paths
+#   make fuzz [SECONDS=60]                        the fuzzer over all its targets
 #   make clean
 
 PYTHON = .venv/bin/python
 ROMGEN = $(PYTHON) -m romgen
 
-.PHONY: rom boot test test-os lint clean
+.PHONY: rom boot test test-os lint coverage counts fuzz clean
 
 rom:
 	@tools/bootstrap.sh rom
@@ -23,7 +26,9 @@ boot:
 
 test:
 	@tools/bootstrap.sh test
-	@$(PYTHON) -m pytest -n 2 $(ARGS)
+	@rm -rf build/coverage
+	@ROMGEN_ASM_COVERAGE=$(CURDIR)/build/coverage $(PYTHON) -m pytest -n 2 $(ARGS)
+	@$(if $(ARGS),,$(PYTHON) tests/asm/bench/coverage.py build/coverage --gate pyproject.toml)
 
 test-os:
 	@tools/bootstrap.sh os
@@ -33,6 +38,22 @@ lint:
 	@tools/bootstrap.sh test
 	@$(PYTHON) -m ruff check romgen tests
 	@$(PYTHON) -m mypy
+
+coverage:
+	@tools/bootstrap.sh coverage
+	@rm -rf build/coverage
+	@ROMGEN_ASM_COVERAGE=$(CURDIR)/build/coverage $(PYTHON) -m pytest -n 2 -q \
+		--cov=romgen --cov-report=term --cov-report=lcov:build/python.lcov tests/asm tests/python
+	@$(PYTHON) tests/boot/cover.py build/coverage
+	@$(PYTHON) tests/asm/bench/coverage.py build/coverage --lcov build/asm.lcov
+
+counts:
+	@tools/bootstrap.sh test
+	@$(PYTHON) tests/asm/counts.py $(ARGS)
+
+fuzz:
+	@tools/bootstrap.sh test
+	@$(PYTHON) tests/asm/fuzz/driver.py $(or $(SECONDS),60) $(ARGS)
 
 clean:
 	rm -rf build

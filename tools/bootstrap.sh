@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets up what a goal of the Makefile needs: system tools, then .venv with the pinned packages.
 #
-#   tools/bootstrap.sh rom|boot|test|os
+#   tools/bootstrap.sh rom|boot|test|os|coverage
 #
 # As root it installs missing system packages with apt-get, without recommended packages and
 # without starting services. Otherwise it prints the one command that does, and exits 3.
@@ -16,7 +16,8 @@ case $goal in
     boot) goals="rom boot" ;;
     test) goals="rom boot test" ;;
     os) goals="rom boot test os" ;;
-    *) echo "usage: tools/bootstrap.sh rom|boot|test|os" >&2; exit 2 ;;
+    coverage) goals="rom boot test coverage" ;;
+    *) echo "usage: tools/bootstrap.sh rom|boot|test|os|coverage" >&2; exit 2 ;;
 esac
 
 # One line for each tool: goal, what must be there (a command, or a file), Debian package.
@@ -34,6 +35,8 @@ test iscsi-test-cu libiscsi-bin
 test mcopy mtools
 test mke2fs e2fsprogs
 test debugfs e2fsprogs
+coverage gcc gcc
+coverage /usr/include/stdio.h libc6-dev
 os debootstrap debootstrap
 os xz xz-utils
 '

@@ -20,6 +20,8 @@ from romgen.errors import EXIT_BOOT, RomgenError
 
 EV_FILE = "opt/romgen/ev"
 """Name of the fw_cfg file with the EV text."""
+PLUGIN_VARIABLE = "ROMGEN_QEMU_PLUGIN"
+"""Environment variable: a TCG plugin for every QEMU (tests/boot/cover.py)."""
 EXIT_PORT = 0x501
 DEBUG_PORT = 0x402
 MEMORY_MIB = 64
@@ -96,6 +98,9 @@ class Machine:
             argv += ["-fw_cfg", f"name={EV_FILE},file={_comma(ev_file)}"]
         if self.gdb is not None:
             argv += ["-S", "-gdb", self.gdb]
+        plugin = os.environ.get(PLUGIN_VARIABLE)
+        if plugin:
+            argv += ["-plugin", plugin]
         return [*argv, *self.extra]
 
     def _nic_argv(self, nic: Nic) -> list[str]:
