@@ -25,6 +25,7 @@ extern scsi_length
 extern scsi_minimum
 extern scsi_buffer
 extern session_ready
+extern session_switch
 extern session_check
 extern iscsi_pause
 extern iscsi_expired
@@ -32,6 +33,7 @@ extern iscsi_deadline
 extern deadline_after
 extern net_poll
 extern ev_io_timeout
+extern ev_target_ip2
 
 BSS iscsi
 disk_lba:           resq 1              ; what the caller wants
@@ -218,18 +220,29 @@ io_run:
         mov     [iscsi_deadline], eax
         mov     byte [disk_status], INT13_TIMEOUT
         call    session_ready
-        jc      .failed
+        jnc     .session
+        cmp     dword [ev_target_ip2], 0
+        jne     .pause                  ; whatever it is: the other one may do better
+        jmp     .failed
+.session:
         mov     bx, [io_build]
         test    bx, bx
         jz      .out                    ; CF = 0
         call    bx
         call    scsi_command
         jnc     .out
+        cmp     ax, ERR_ISCSI_SILENT    ; a machine that is gone gives no answer to the next attempt
+        je      .dead                   ; either: that would cost another ConnectTimeout
+        cmp     ax, ERR_TCP_RETRANSMIT
+        jne     .failed
+.dead:
+        call    session_switch
 .failed:
         cmp     ax, 3000                ; network and session: tried again, whatever the reason: a
         jb      .error                  ; target that is being restarted gives many
         cmp     ax, 5000
         jae     .error
+.pause:
         push    ax
         mov     eax, RECOVER_PAUSE
         call    iscsi_pause

@@ -6,6 +6,7 @@ global iscsi_open:function
 global iscsi_close:function
 global session_ready:function
 global session_drop:function
+global session_switch:function
 global session_check:function
 global iscsi_pause:function
 global deadline_after:function

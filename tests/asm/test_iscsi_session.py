@@ -377,3 +377,31 @@ def test_first_target_dies_in_the_middle(bench: Bench, tmp_path: Path, write: bo
         assert not result.cf and data == pattern(50, 1100)
     assert other.logins == 1
     assert bench.machine.get("disk_done", 4) == 1100
+
+
+def test_silent_first_target_is_not_asked_again(bench: Bench, tmp_path: Path) -> None:
+    second(bench, tmp_path)
+    bench.opened()
+    bench.link.tick_ms = 20
+    bench.script.faults.append(Fault(Act.SILENCE, opcode=READ_10, times=0))
+    result, data = bench.read(0, 8)
+    assert not result.cf and data == pattern(0, 8)
+    assert bench.link.dialled == [(IP, PORT), (IP2, 4711)]
+
+
+def test_second_target_with_another_disk_is_not_used(bench: Bench, tmp_path: Path) -> None:
+    other = second(bench, tmp_path)
+    next(iter(other.disks.values())).blocks += 8
+    bench.opened()
+    del bench.link.targets[IP, PORT]
+    bench.link.drop()
+    gone = bench.link.now
+
+    def back(turn: int) -> None:
+        if bench.link.now - gone > 3_000:
+            bench.link.targets[IP, PORT] = bench.target
+
+    bench.link.on_turn = back
+    result, data = bench.read(0, 8)
+    assert not result.cf and data == pattern(0, 8)
+    assert bench.link.dialled[-1] == (IP, PORT) and other.logins > 1
