@@ -4,20 +4,23 @@
 ; as long as it is above 512 KiB (IBFT_FIRST).
 %include "romgen.inc"
 %include "ev.inc"
+%include "iscsi.inc"
 %include "ibft.inc"
 
 global ibft_write:function
 global ibft_table:data
 
 extern boot_bdf
+extern chap_peer_name
 extern ev_auth_method
 extern ev_chap_secret, ev_chap_secret_len, ev_chap_username
-extern ev_chapm_secret, ev_chapm_secret_len, ev_chapm_username
+extern ev_chapm_secret, ev_chapm_secret_len
 extern ev_initiator_name
-extern ev_lun, ev_target_ip, ev_target_name, ev_target_port
+extern ev_target_ip2
 extern ev_vlan
 extern memory_segment
 extern net_gateway, net_ip, net_mac, net_mask
+extern session_target, session_target1, session_target2
 
 IPV4_MARK       equ 0FFFFh      ; an IPv4 address is ::FFFF:a.b.c.d; all zeros = none
 IPV4_AT         equ 12
@@ -57,8 +60,8 @@ INITCODE ibft
 ; ibft_write - the table for the operating system
 ; in:       ev_*, net_*, boot_bdf; ibft_table is zeroed
 ; out:      CF = 0; CF = 1, AX = error: it is there, but systems will not find it
-; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
-; needs:    DS = DGROUP
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 ibft_write:
         push    ds
@@ -79,17 +82,7 @@ ibft_write:
         mov     eax, [net_ip]
         lea     si, [di + ibft_nic.ip]
         call    ibft_address
-        xor     eax, [ev_target_ip]
         mov     edx, [net_mask]
-        and     eax, edx
-%if !IBFT_GATEWAY_ALWAYS
-        ; Windows sends everything to the target through a gateway that stands here, also on its own net.
-        jz      .no_gateway
-%endif
-        mov     eax, [net_gateway]
-        lea     si, [di + ibft_nic.gateway]
-        call    ibft_address
-.no_gateway:
         mov     al, 0
 .mask:
         shl     edx, 1                  ; in any order of its bytes a mask has as many ones
@@ -106,35 +99,44 @@ ibft_write:
         movsd
         movsw
 
+        ; The target in use. The other one is told, too, unless it was tried and failed: systems that
+        ; log in everywhere would wait for it.
         IBFT_START IBFT_AT_TARGET0, IBFT_ID_TARGET, ibft_target_size, IBFT_VALID | IBFT_SELECTED
-        mov     eax, [ev_target_ip]
-        lea     si, [di + ibft_target.ip]
-        call    ibft_address
-        mov     ax, [ev_target_port]
-        mov     [di + ibft_target.port], ax
-        mov     dl, [ev_auth_method]    ; None, CHAP, MutualCHAP count as the table's CHAP types do
-        mov     [di + ibft_target.chap_type], dl
-        mov     si, ev_lun
-        add     di, ibft_target.lun
-        movsd
-        movsd
-        add     di, ibft_target.name - ibft_target.lun - 8
-        mov     si, ev_target_name
-        call    ibft_text
-        dec     dl
-        js      .seal
+        mov     si, session_target1
+        mov     dl, [session_target]
+        test    dl, dl
+        jz      .used
+        mov     si, session_target2
+.used:
+        call    ibft_target_fill
+        mov     dh, [ev_auth_method]
+        dec     dh
+        js      .second
         mov     si, ev_chap_username
         call    ibft_text
         mov     si, ev_chap_secret
         mov     cx, [ev_chap_secret_len]
         call    ibft_bytes
-        dec     dl
-        js      .seal
-        mov     si, ev_chapm_username
+        dec     dh
+        js      .second
+        mov     si, chap_peer_name      ; CHAPMUsername may leave it to the target
         call    ibft_text
         mov     si, ev_chapm_secret
         mov     cx, [ev_chapm_secret_len]
         call    ibft_bytes
+.second:
+        test    dl, dl
+        jnz     .seal
+        cmp     dword [ev_target_ip2], 0
+        je      .seal
+        mov     word [ibft_table + IBFT_AT_CONTROL + ibft_control.target1], IBFT_AT_TARGET1
+        IBFT_START IBFT_AT_TARGET1, IBFT_ID_TARGET, ibft_target_size, IBFT_VALID
+        inc     byte [di + ibft_structure.index]
+        mov     si, session_target2
+        call    ibft_target_fill
+        mov     si, ibft_table + IBFT_AT_TARGET0 + ibft_target.chap_name
+        mov     cx, ibft_target_size - ibft_target.chap_name
+        rep movsb                       ; the same account
 
 .seal:
         mov     si, ibft_table
@@ -152,6 +154,44 @@ ibft_write:
         mov     ax, ERR_IBFT_PLACE
         cmp     word [memory_segment], IBFT_FIRST >> 4
         ret                             ; below: CF = 1
+
+;---------------------------------------------------------------------------
+; ibft_target_fill - what the boot variables say of a target, without its account
+; in:       CS:SI = session_row; DI = its structure; BX = place for the next string
+; out:      DI = its CHAP name; BX = place for the next string
+; clobbers: EAX, CX, SI, DI, BP, BX, flags
+; needs:    DS = ES = SS = DGROUP; the NIC's structure is there
+;---------------------------------------------------------------------------
+ibft_target_fill:
+        mov     bp, [cs:si + session_row.ip]
+        mov     eax, [bp]
+        push    si
+        lea     si, [di + ibft_target.ip]
+        call    ibft_address
+        xor     eax, [net_ip]
+        and     eax, [net_mask]
+%if !IBFT_GATEWAY_ALWAYS
+        ; Windows sends everything to the target through a gateway that stands here, also on its own net.
+        jz      .near
+%endif
+        mov     eax, [net_gateway]
+        mov     si, ibft_table + IBFT_AT_NIC0 + ibft_nic.gateway
+        call    ibft_address
+.near:
+        pop     si
+        mov     bp, [cs:si + session_row.port]
+        mov     ax, [bp]
+        mov     [di + ibft_target.port], ax
+        mov     al, [ev_auth_method]    ; None, CHAP, MutualCHAP count as the table's CHAP types do
+        mov     [di + ibft_target.chap_type], al
+        mov     bp, [cs:si + session_row.name]
+        mov     si, [cs:si + session_row.lun]
+        add     di, ibft_target.lun
+        movsd
+        movsd
+        add     di, ibft_target.name - ibft_target.lun - 8
+        mov     si, bp
+        jmp     ibft_text
 
 ;---------------------------------------------------------------------------
 ; ibft_address - an IPv4 address as the table has it

@@ -1,5 +1,6 @@
 ; CHAP in the login's security stage, one way and mutual (RFC 1994; RFC 7143, 9.2.1 and 12.1.3).
 %include "romgen.inc"
+%include "ev.inc"
 %include "iscsi.inc"
 
 global chap_send:function
@@ -12,6 +13,7 @@ global chap_fallback:function
 global chap_challenge_length:data
 global chap_own_id:data
 global chap_own_challenge:data
+global chap_peer_name:data
 extern chap_step
 extern chap_got
 extern text_number
@@ -44,6 +46,7 @@ chap_own_id:            resb 1
 chap_challenge_length:  resw 1
 ; ours; it stays until the next login, which must not show it to us as the target's
 chap_own_challenge:     resb CHAP_CHALLENGE_SIZE
+chap_peer_name:         resb CHAP_TEXT_MAX + 1  ; for the iBFT, which must have one
 ; the target's challenge is kept in the second half of text_value
 %define chap_challenge  text_value + TEXT_VALUE_SIZE - CHALLENGE_MAX
 
@@ -368,13 +371,19 @@ chap_take_c:
 ;---------------------------------------------------------------------------
 ; chap_take_n - CHAP_N: the target's name; the one of CHAPMUsername where that is given
 ; in:       text_value
-; out:      CF = 1, AX = error
-; clobbers: EAX, SI, DI, ES, flags
+; out:      chap_peer_name; CF = 1, AX = error
+; clobbers: EAX, CX, SI, DI, ES, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 chap_take_n:
         mov     al, CHAP_GOT_N
         call    chap_due
+        push    ds
+        pop     es
+        mov     si, text_value
+        mov     di, chap_peer_name
+        mov     cx, CHAP_TEXT_MAX       ; whatever follows the NUL; the last byte stays 0
+        rep movsb
         mov     si, ev_chapm_username
         mov     di, text_value
         cmp     byte [si], 0

@@ -13,6 +13,8 @@ global deadline_after:function
 global error_transient:function
 global login_redirect:function
 global session_target:data
+global session_target1:data
+global session_target2:data
 global session_ip:data
 global session_port:data
 global redirect_ip:data
@@ -69,12 +71,6 @@ session_target:     resb 1              ; 0: the first, 1: the second
 session_hope:       resb 1              ; 1: in this round something failed that may pass
 
 RODATA iscsi
-struc session_row                       ; where the EVs of a target are
-.ip:            resw 1
-.port:          resw 1
-.name:          resw 1
-.lun:           resw 1
-endstruc
 session_target1:
         dw      ev_target_ip, ev_target_port, ev_target_name, ev_lun
 session_target2:

@@ -43,15 +43,20 @@ def configure(machine: Machine, **changes: str) -> None:
 def chap(machine: Machine, method: int, *pairs: tuple[bytes, bytes]) -> None:
     machine.set("ev_auth_method", method, 1)
     for name, (user, secret) in zip(("ev_chap", "ev_chapm"), pairs, strict=False):
-        text(machine, f"{name}_username", user)
+        text(machine, "chap_peer_name" if name == "ev_chapm" else f"{name}_username", user)
         machine.set(f"{name}_secret", secret)
         machine.set(f"{name}_secret_len", len(secret))
 
 
+def room(machine: Machine) -> int:
+    """Bytes up to the next variable."""
+    start = machine.address("ibft_table")
+    return min(at for at, _ in machine.rom.data_symbols if at > start) - start
+
+
 def write(machine: Machine) -> Table:
     """Calls the routine on a zeroed table; nothing may be wrong with what it makes."""
-    room = machine.rom.symbols["stack_bottom"] - machine.address("ibft_table")
-    size = min(room, 4096)
+    size = room(machine)
     machine.set("ibft_table", bytes(size))
     assert not machine.call("ibft_write").cf
     table = parse(machine.bytes_of("ibft_table", size))
@@ -125,6 +130,64 @@ def test_names_and_secrets_of_any_length(ready: Machine) -> None:
         assert found == [*pairs, *[(b"", b"")] * (2 - len(pairs))]
 
     check()
+
+
+SECOND = "10.0.2.3"
+
+
+def second(machine: Machine, address: str = SECOND) -> None:
+    machine.set("ev_target_ip2", IPv4Address(address).packed)
+    machine.set("ev_target_port2", 3261)
+    machine.set("ev_lun2", bytes([0, 2, 0, 0, 0, 0, 0, 0]))
+    text(machine, "ev_target_name2", "iqn.2007-09.org.example:other")
+
+
+def test_a_second_target_that_was_not_needed(ready: Machine) -> None:
+    second(ready)
+    chap(ready, 2, (b"user", b"secretsecret"), (b"target", b"otherothersecret"))
+    table = write(ready)
+    used, spare = table.targets
+    assert [(t.index, t.flags, t.nic) for t in (used, spare)] == [(0, 3, 0), (1, 1, 0)]
+    assert (str(spare.ip), spare.port, spare.lun[1]) == (SECOND, 3261, 2)
+    assert (used.name, spare.name) == (
+        b"iqn.2007-09.org.example:disk",
+        b"iqn.2007-09.org.example:other",
+    )
+    accounts = {
+        (t.chap_type, t.chap_name, t.chap_secret, t.reverse_name, t.reverse_secret)
+        for t in (used, spare)
+    }
+    assert accounts == {(2, b"user", b"secretsecret", b"target", b"otherothersecret")}
+
+
+def test_a_first_target_that_failed_is_not_told(ready: Machine) -> None:
+    second(ready)
+    ready.set("session_target", 1, 1)
+    (used,) = write(ready).targets
+    assert (used.index, used.flags, str(used.ip), used.port) == (0, 3, SECOND, 3261)
+    assert (used.name, used.lun[1]) == (b"iqn.2007-09.org.example:other", 2)
+
+
+@pytest.mark.parametrize(("one", "two", "told"), [
+    ("10.0.2.2", "10.0.3.3", True),
+    ("10.0.3.3", "10.0.2.2", True),
+    ("10.0.2.2", "10.0.2.3", False),
+])  # fmt: skip
+def test_the_gateway_is_for_any_target(ready: Machine, one: str, two: str, told: bool) -> None:
+    configure(ready, ev_target_ip=one)
+    second(ready, two)
+    (nic,) = write(ready).nics
+    assert nic.gateway == (IPv4Address(GATEWAY) if told else None)
+
+
+def test_the_longest_of_everything_fits(ready: Machine) -> None:
+    second(ready)
+    name = "n" * 223
+    for variable in ("ev_initiator_name", "ev_target_name", "ev_target_name2"):
+        text(ready, variable, name)
+    most = bytes(range(1, 256))
+    chap(ready, 2, (most, most), (most[::-1], most[::-1]))
+    assert write(ready).length == room(ready)  # not a byte is too much
 
 
 def test_what_is_configured_but_not_used_stays_out(ready: Machine) -> None:

@@ -125,6 +125,7 @@ def test_name_of_the_target(bench: Bench, name: str, passes: bool) -> None:
     result = bench.open()
     assert result.cf is not passes
     assert passes or result.ax == ERRORS["CHAP_PROOF"]
+    assert bench.machine.string_of("chap_peer_name") == "you"
 
 
 def test_wrong_secret(bench: Bench) -> None:
