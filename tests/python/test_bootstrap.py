@@ -107,7 +107,8 @@ def test_installer_fails(clone: Path) -> None:
 
 def test_unknown_goal(clone: Path) -> None:
     done = run(clone, "nonsense")
-    assert (done.returncode, done.stderr) == (2, "usage: tools/bootstrap.sh rom|boot|test|os\n")
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: tools/bootstrap.sh rom|boot|test")
 
 
 def test_second_run_costs_nothing(clone: Path) -> None:
