@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from romgen import __version__
 from romgen.errors import EXIT_BUG, EXIT_USAGE, RomgenError
 
-COMMANDS = ("build", "generate", "boot", "ev", "ibft")
+COMMANDS = ("build", "generate", "boot", "ev", "ibft", "errors")
 
 
 def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
