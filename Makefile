@@ -4,6 +4,7 @@
 #   make boot [ARGS="..."]                        boot the demonstration disk through it
 #   make test [ARGS="..."]                        every test
 #   make test-os [ARGS="..."]                     real operating systems, with a table in build/report
+#   make test-nics [ARGS="iscsi-e1000"]           each adapter in QEMU, half an hour; writes docs/adapters.md
 #   make lint                                     ruff and mypy alone
 #   make coverage                                 line coverage of assembly (bench, QEMU) and Python
 #   make counts [ARGS=--write]                    instructions of the hot paths
@@ -13,7 +14,7 @@
 PYTHON = .venv/bin/python
 ROMGEN = $(PYTHON) -m romgen
 
-.PHONY: rom boot test test-os lint coverage counts fuzz clean
+.PHONY: rom boot test test-os test-nics lint coverage counts fuzz clean
 
 rom:
 	@tools/bootstrap.sh rom
@@ -33,6 +34,10 @@ test:
 test-os:
 	@tools/bootstrap.sh os
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup tests/systems $(ARGS)
+
+test-nics:
+	@tools/bootstrap.sh boot
+	@$(ROMGEN) nics --write $(ARGS)
 
 lint:
 	@tools/bootstrap.sh test

@@ -23,6 +23,7 @@ _NIC_KEYS = {
     "title": Key(str, required=True, low=1),
     "ids": Key(list, required=True, item=str),
     "qemu": Key(str, default=""),
+    "variants": Key(dict, default={}),
 }
 
 _PRINTABLE = r"[ -~]*"
@@ -56,13 +57,18 @@ class PciId:
 
 @dataclass(frozen=True, slots=True)
 class Nic:
-    """One adapter: its short name, the driver's file, the ids that it goes by."""
+    """One adapter: its short name, the driver's file, the ids that it goes by.
+
+    qemu: QEMU's device, "" where it has none; it goes by the first id
+    variants: QEMU's other devices that the driver is for, and the id that each goes by
+    """
 
     name: str
     driver: str
     title: str
     ids: tuple[PciId, ...]
     qemu: str
+    variants: tuple[tuple[str, PciId], ...] = ()
 
     @property
     def pci(self) -> PciId:
@@ -99,15 +105,7 @@ def load_nics(path: Path, base: Path | None = None) -> dict[str, Nic]:
         values = file.take(row, _NIC_KEYS, here)
         ids: list[PciId] = []
         for text in values["ids"]:
-            vendor, _, device = text.partition(":")
-            try:
-                if len(vendor) != 4 or len(device) != 4:
-                    raise ValueError
-                pci = PciId(int(vendor, 16), int(device, 16))
-            except ValueError:
-                raise file.error(
-                    "nic-id", (*here, "ids"), f"'{text}' is no PCI id", "give 8086:100e"
-                ) from None
+            pci = _pci_id(file, (*here, "ids"), text)
             if pci in owners:
                 raise file.error(
                     "nic-id", (*here, "ids"), f"{pci} is already an id of '{owners[pci]}'"
@@ -120,10 +118,30 @@ def load_nics(path: Path, base: Path | None = None) -> dict[str, Nic]:
             raise file.error(
                 "nic-name", (*here, "name"), f"adapter '{values['name']}' is already there"
             )
+        variants = tuple(
+            (device, _pci_id(file, (*here, "variants"), text))
+            for device, text in values["variants"].items()
+        )
+        for device, pci in variants:
+            if pci not in ids:
+                raise file.error(
+                    "nic-id", (*here, "variants"), f"{pci} of '{device}' is not in 'ids'"
+                )
         nics[values["name"]] = Nic(
-            values["name"], values["driver"], values["title"], tuple(ids), values["qemu"]
+            values["name"], values["driver"], values["title"], tuple(ids), values["qemu"], variants
         )
     return nics
+
+
+def _pci_id(file: TomlFile, where: tuple[str | int, ...], text: object) -> PciId:
+    """A PCI id of the table. Error: it is none."""
+    vendor, _, device = str(text).partition(":")
+    try:
+        if len(vendor) != 4 or len(device) != 4:
+            raise ValueError
+        return PciId(int(vendor, 16), int(device, 16))
+    except ValueError:
+        raise file.error("nic-id", where, f"'{text}' is no PCI id", "give 8086:100e") from None
 
 
 def load_errors(folder: Path, base: Path | None = None) -> list[ErrorEntry]:

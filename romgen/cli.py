@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from romgen import __version__
 from romgen.errors import EXIT_BUG, EXIT_USAGE, RomgenError
 
-COMMANDS = ("build", "generate", "boot", "ev", "ibft", "errors")
+COMMANDS = ("build", "generate", "boot", "ev", "ibft", "errors", "nics")
 
 
 def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:

@@ -12,6 +12,7 @@ from typing import Any
 
 from construct import ConstructError, Container, Struct
 
+from romgen.catalog import PciId
 from romgen.errors import EXIT_FINDINGS, RomgenError
 from romgen.formats.option_rom import pcir, pnp, rom_header, undi_rom_id
 from romgen.layout import BLOCK, IMAGE_MAX, Layout
@@ -109,6 +110,20 @@ def compose(flat: bytes | bytearray, layout: Layout) -> bytes:
         _balance(image, header.undi_rom_id, undi.length, at)
     _balance(image, 0, len(image), _field(rom_header, "checksum"))
     return bytes(image)
+
+
+def with_pci_id(image: bytes, pci: PciId) -> bytes:
+    """The image with another of its adapter's ids in the PCIR structure itself.
+
+    Some BIOSes (SeaBIOS) compare that id alone, not the device list. Error: no PCIR structure.
+    """
+    changed = bytearray(image)
+    header = _parse(rom_header, changed, 0, "ROM header")
+    if _parse(pcir, changed, header.pcir, "PCIR structure").signature != b"PCIR":
+        raise _wrong(header.pcir, "no PCIR structure where the ROM header points")
+    _put(changed, pcir, header.pcir, vendor=pci.vendor, device=pci.device)
+    _balance(changed, 0, len(changed), _field(rom_header, "checksum"))
+    return bytes(changed)
 
 
 def verify(image: bytes, layout: Layout) -> None:

@@ -130,6 +130,25 @@ class LossDisk:
         return _image("loss", defines, self.sectors)
 
 
+@dataclass(frozen=True, slots=True)
+class SequentialDisk:
+    """The disk whose program reads all of it in order and compares every byte."""
+
+    sectors: int = 64 * MIB_SECTORS
+    disk_id: int = 0x1D15C5E9
+
+    def image(self) -> bytes:
+        """The whole disk."""
+        defines = {
+            "DISK_ID": self.disk_id,
+            "DISK_SECTORS": self.sectors,
+            "PART_FIRST": PATTERN_FIRST,
+            "PATTERN_FIRST": PATTERN_FIRST,
+            **pattern.defines(),
+        }
+        return _image("sequential", defines, self.sectors)
+
+
 def _image(program: str, defines: dict[str, int], size: int) -> bytes:
     code = assemble(program, defines)
     return code.ljust(PATTERN_FIRST * SECTOR, b"\0") + pattern.sectors(PATTERN_FIRST, size)
