@@ -18,7 +18,11 @@ from collections.abc import Sequence
 from romgen import __version__
 from romgen.errors import EXIT_BUG, EXIT_USAGE, RomgenError
 
-COMMANDS = ("build", "generate", "boot", "ev", "ibft", "errors", "nics")
+COMMANDS = (
+    *("build", "generate", "boot", "ev", "ibft", "errors", "nics"),
+    *("info", "check", "explain", "ls", "extract", "fix", "patch", "merge", "map", "diff"),
+    *("doctor", "stamp"),
+)
 
 
 def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:

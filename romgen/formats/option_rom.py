@@ -38,6 +38,52 @@ pcir = Struct(
     "clp_entry" / Int16ul,
 )
 
+#: The PCI data structure of revision 0 (PCI Local Bus 2.2, 6.3.1.2): what others' images have.
+pcir_2 = Struct(
+    "signature" / Bytes(4),
+    "vendor" / Int16ul,
+    "device" / Int16ul,
+    "vpd" / Int16ul,  # vital product data in PCI 2.1, later reserved
+    "length" / Int16ul,
+    "revision" / Int8ul,
+    "class_code" / Int24ul,
+    "image_length" / Int16ul,
+    "code_revision" / Int16ul,
+    "code_type" / Int8ul,
+    "indicator" / Int8ul,
+    "reserved" / Int16ul,
+)
+
+#: ROM header of an EFI image, code type 3 (UEFI, PCI expansion ROM).
+efi_header = Struct(
+    "signature" / Int16ul,  # AA55h
+    "size" / Int16ul,  # length / 512
+    "efi_signature" / Int32ul,  # 0EF1h
+    "subsystem" / Int16ul,  # as in the PE header
+    "machine" / Int16ul,  # as in the PE header
+    "compression" / Int16ul,
+    "reserved" / Bytes(8),
+    "pe" / Int16ul,  # offset of the PE image
+    "pcir" / Int16ul,
+)
+
+#: Version of an image of ours, on a paragraph; `rom_header.version` points at it.
+version_info = Struct(
+    "signature" / Bytes(4),  # "$RGV"
+    "length" / Int8ul,  # 64
+    "checksum" / Int8ul,  # makes the byte sum of the structure 0
+    "major" / Int8ul,
+    "minor" / Int8ul,
+    "patch" / Int16ul,
+    "flags" / Int16ul,  # VERSION_DIRTY ...
+    "security_epoch" / Int32ul,  # never falls from release to release
+    "source_date" / Int32ul,  # seconds since 1970, of the commit or SOURCE_DATE_EPOCH
+    "git_id" / Bytes(20),  # SHA-1 of the commit, 0 = unknown
+    "build_id" / Bytes(8),  # of everything that went into the image
+    "text" / Int16ul,  # offset of the version as ASCIZ, 0 = none
+    "reserved" / Bytes(14),
+)
+
 pnp = Struct(
     "signature" / Bytes(4),
     "revision" / Int8ul,

@@ -1,0 +1,21 @@
+"""The pages in docs/commands are what the commands' own help says."""
+
+from __future__ import annotations
+
+import pytest
+
+from romgen.cli import COMMANDS
+from romgen.command_help import PAGES, page
+from romgen.project import ROOT
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_current(name: str) -> None:
+    written = (ROOT / "docs" / "commands" / f"{name}.md").read_text()
+    assert written == page(name), "run: python -m romgen.command_help"
+    assert name in COMMANDS
+
+
+def test_no_page_without_a_command() -> None:
+    pages = {path.stem for path in (ROOT / "docs" / "commands").glob("*.md")}
+    assert pages - set(COMMANDS) <= {"rules"}
