@@ -34,7 +34,8 @@ class SystemBoot:
 
     name: of the report and the picture; disk: exported as LUN 1, written to
     ev: variables added or replaced; accounts: of the target; mac: the adapter's
-    ends: the line that ends the run, None: the machine ends by itself; extra: arguments of QEMU
+    shot: regular expression of the line at which its screen is pictured
+    expect: what ends the run, None: the machine ends by itself; extra: arguments of QEMU
     """
 
     name: str
@@ -42,7 +43,8 @@ class SystemBoot:
     timeout: float
     ev: Mapping[str, str] = field(default_factory=dict)
     accounts: Sequence[Account] = ()
-    ends: str | None = None
+    shot: str = rf"^{SHOT}\s*$"
+    expect: str | None = None
     mac: str = MAC
     memory_mib: int = MEMORY_MIB
     extra: tuple[str, ...] = ()
@@ -80,8 +82,10 @@ def boot_system(
     folder.mkdir(parents=True, exist_ok=True)
     pictures: list[Path] = []
 
+    wanted = re.compile(what.shot)
+
     def watch(line: str, qmp: Qmp) -> None:
-        if line.strip() == SHOT:
+        if wanted.search(line) and not pictures:
             pictures.append(screenshot(qmp, folder, what.name))
         on_line(line, qmp)
 
@@ -96,7 +100,8 @@ def boot_system(
             emulator=EMULATOR,
             extra=(*VGA, *what.extra),
         )
-        stop = Stop(what.timeout, _exactly(what.ends))
+        expect = re.compile(what.expect) if what.expect is not None else None
+        stop = Stop(what.timeout, expect)
         result = run(machine, stop, work, on_line=watch)
         port = tgt.port
     write_atomic(folder / f"{what.name}.console", result.console.text)
@@ -109,10 +114,6 @@ def boot_system(
         messages=rom_messages(result.console.lines),
         pictures=pictures,
     )
-
-
-def _exactly(line: str | None) -> re.Pattern[str] | None:
-    return None if line is None else re.compile(rf"^{re.escape(line)}\b", re.MULTILINE)
 
 
 def report_folder(project: Project) -> Path:

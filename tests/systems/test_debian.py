@@ -23,20 +23,21 @@ ONE_WAY = {"AuthMethod": "CHAP", "CHAPUsername": USER, "CHAPSecret": SECRET}
 MUTUAL = {**ONE_WAY, "AuthMethod": "MutualCHAP", "CHAPMSecret": PEER_SECRET}
 NAMED = Account(USER, SECRET)
 NOBODY = "(null)"
-SUPPORTED = {
+LOGINS: dict[str, tuple[Mapping[str, str], Sequence[Account], str]] = {
     "none": ({}, (), f"{NOBODY} {NOBODY}"),
     "chap": (ONE_WAY, (NAMED,), f"{USER} {NOBODY}"),
     "mutual": (MUTUAL, (NAMED, Account(PEER, PEER_SECRET, outgoing=True)), f"{USER} {PEER}"),
 }
 
 
-@pytest.mark.parametrize("login", SUPPORTED)
+@pytest.mark.parametrize(
+    "login",
+    [pytest.param("none", marks=pytest.mark.ci), pytest.param("chap", marks=pytest.mark.ci), "mutual"],
+)
 def test_its_root_is_on_the_target(
     project: Project, rom: Path, device: str, tmp_path: Path, login: str
 ) -> None:
-    variables: Mapping[str, str]
-    accounts: Sequence[Account]
-    variables, accounts, names = SUPPORTED[login]
+    variables, accounts, names = LOGINS[login]
     begin = time.monotonic()
     disk = tmp_path / "disk.img"
     run_tool(["cp", "--sparse=always", str(debian_disk()), str(disk)], timeout=600)

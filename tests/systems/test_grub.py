@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from romgen.project import Project
 from romgen.systems.grub import RIGHT, grub_disk
 from romgen.systems.run import SystemBoot, boot_system, record
 
 
+@pytest.mark.ci
 def test_a_large_file_is_read_as_it_is(project: Project, rom: Path, device: str) -> None:
     begin = time.monotonic()
     disk = grub_disk()

@@ -16,7 +16,7 @@ from romgen.project import Project
 from romgen.systems.kernel import DISK_ID, DISK_MIB, kernel_disk
 from romgen.systems.run import SHOT, Booted, SystemBoot, boot_system, record
 
-pytestmark = pytest.mark.xdist_group("kernel")  # one boot for all of them
+pytestmark = [pytest.mark.ci, pytest.mark.xdist_group("kernel")]  # one boot for all of them
 MAC = "52:54:00:1b:f7:04"
 PCI = "0000:00:03.0"
 HEADS, SECTORS_PER_TRACK, SECTORS = 255, 63, DISK_MIB * 2048
