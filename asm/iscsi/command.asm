@@ -54,6 +54,7 @@ extern login_immediate
 extern iscsi_phase
 extern net_poll
 extern tcp_state
+extern tcp_abort
 extern tcp_error
 extern tcp_tx_idle
 extern tcp_progress
@@ -224,8 +225,9 @@ iscsi_command:
         call    time_now
         sub     eax, [cmd_flush]
         js      .flush
-.gone:
-        call    session_drop            ; the command is over all the same
+.gone:                                  ; the session is over, what the command gave is not
+        mov     byte [iscsi_phase], PHASE_NONE
+        call    tcp_abort
 .done:
         clc
         ret

@@ -102,6 +102,20 @@ def test_read(bench: Bench, pdus: list[dict[str, Any]], error: str) -> None:
     assert read_error(bench, *pdus) == ERRORS[error]
 
 
+def test_rejected_ping_is_no_failure(bench: Bench) -> None:
+    def answer(connection: RawConnection, pdu: Any, head: Any) -> Pieces:
+        ping = bytes([0x40]) + bytes(47)
+        return [
+            reply(connection, head, ping, opcode=0x3F, itt=NONE, response=5),
+            reply(connection, head, pattern(0, 4), opcode=DATA_IN, flags=0x81),
+        ]
+
+    answered(bench, READ_10, answer)
+    result, data = bench.read(0, 4)
+    assert not result.cf and data == pattern(0, 4)
+    assert len(bench.link.sent) == 1
+
+
 def test_second_status_does_not_answer_the_next_command(bench: Bench) -> None:
     def answer(connection: RawConnection, pdu: Any, head: Any) -> Pieces:
         data = pattern(int.from_bytes(head.cdb[2:6], "big"), 4)

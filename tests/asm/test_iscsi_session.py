@@ -175,6 +175,20 @@ def test_silent_target_is_asked_and_left(bench: Bench) -> None:
     assert 0x00 in opcodes(bench)
 
 
+@pytest.mark.parametrize("ack_ms, connections", [(300, 1), (5_000, 2)])
+def test_buffer_is_kept_until_tcp_needs_it_no_more(
+    bench: Bench, ack_ms: int, connections: int
+) -> None:
+    bench.opened()
+    bench.link.ack_ms = ack_ms
+    start = bench.link.now
+    assert not bench.write(0, b"data" * 128).cf
+    assert min(ack_ms, 1_000) <= bench.link.now - start <= 1_100
+    bench.link.ack_ms = 0
+    assert not bench.read(1, 1)[0].cf
+    assert len(bench.link.dialled) == connections
+
+
 def test_slow_upload_is_not_silence(bench: Bench) -> None:
     bench.opened()
     bench.link.tick_ms, bench.link.upload_ms = 25, 30_000

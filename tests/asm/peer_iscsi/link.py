@@ -63,6 +63,7 @@ class Link:
     at a time. ``sent``: every PDU stream, one bytearray a connection. ``busy``: how often
     ``tcp_tx_alloc`` first says that no record is free. ``upload_ms``: the last record of a write is
     on its way for so long, with acknowledgements of parts of it, before the target has it.
+    ``ack_ms``: how long after sending the acknowledgement comes (the answer does not wait).
     """
 
     def __init__(self, machine: Machine, *, tick_ms: int = 1, piece: int = 1460, seed: int = 1):
@@ -72,6 +73,8 @@ class Link:
         self.sent: list[bytearray] = []
         self.busy = 0
         self.upload_ms = 0
+        self.ack_ms = 0
+        self._acked_at = 0
         self.turns = 0
         self.on_turn: Callable[[int], None] | None = None
         self._random = random.Random(seed)
@@ -193,6 +196,7 @@ class Link:
         header_len, tail_len, length, linear = struct.unpack_from("<HHII", raw, 8)
         assert header_len <= TAIL_AT - HEADER_AT and tail_len <= RECORD_SIZE - TAIL_AT
         payload = machine.read(linear, length) if length else b""
+        self._acked_at = self._loop.ms + self.ack_ms
         stream = raw[HEADER_AT : HEADER_AT + header_len] + payload
         stream += raw[TAIL_AT : TAIL_AT + tail_len]
         self._free.append((at - machine.address("scratch")) // RECORD_SIZE)
@@ -208,7 +212,8 @@ class Link:
     def _tcp_tx_idle(self, machine: Machine) -> None:
         self._noise("ebp")
         flags = machine.reg("eflags")
-        machine.set_reg("eflags", flags & ~0x40 if self._held else flags | 0x40)
+        waiting = self._held or self._loop.ms < self._acked_at
+        machine.set_reg("eflags", flags & ~0x40 if waiting else flags | 0x40)
 
     def _net_poll(self, machine: Machine) -> None:
         self._loop.ms += self.tick_ms
