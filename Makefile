@@ -5,6 +5,7 @@
 #   make test [ARGS="..."]                        every test
 #   make test-os [ARGS="..."]                     real operating systems, with a table in build/report
 #   make test-nics [ARGS="iscsi-e1000"]           each adapter in QEMU, half an hour; writes docs/adapters.md
+#   make test-matrix [ARGS="-k killed"]           boots over a bad wire, needs root; writes docs/interop.md
 #   make lint                                     ruff and mypy alone
 #   make coverage                                 line coverage of assembly (bench, QEMU) and Python
 #   make counts [ARGS=--write]                    instructions of the hot paths
@@ -14,7 +15,7 @@
 PYTHON = .venv/bin/python
 ROMGEN = $(PYTHON) -m romgen
 
-.PHONY: rom boot test test-os test-nics lint coverage counts fuzz clean
+.PHONY: rom boot test test-os test-nics test-matrix lint coverage counts fuzz clean
 
 rom:
 	@tools/bootstrap.sh rom
@@ -38,6 +39,11 @@ test-os:
 test-nics:
 	@tools/bootstrap.sh boot
 	@$(ROMGEN) nics --write $(ARGS)
+
+test-matrix:
+	@tools/bootstrap.sh test
+	@mkdir -p build/report
+	@$(PYTHON) -m pytest -n 2 --junitxml=build/report/matrix.xml tests/matrix $(ARGS)
 
 lint:
 	@tools/bootstrap.sh test

@@ -33,6 +33,7 @@ test syslinux syslinux
 test /usr/lib/syslinux/mbr/mbr.bin syslinux-common
 test iscsi-test-cu libiscsi-bin
 test mcopy mtools
+test ip iproute2
 test mke2fs e2fsprogs
 test debugfs e2fsprogs
 coverage gcc gcc

@@ -23,7 +23,7 @@ TICKS_PER_SECOND = 1193182 / 65536
 """Of the BIOS's clock at 40:6C."""
 CHECK_SECTORS = 8 * MIB_SECTORS
 FACTS_SECTORS = MIB_SECTORS
-CHECK_SECTORS_MIN = 4096
+CHECK_SECTORS_MIN = 2048
 """Room for what the demonstration disk writes."""
 MBR_DISK_ID = slice(0x1B8, 0x1BC)
 

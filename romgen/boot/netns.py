@@ -27,11 +27,12 @@ class BadWire:
     """Namespace, tap and wire process.  A context manager; ``counters`` after the end.
 
     folder: for the two sockets (paths stay below 100 characters)
-    address: of the tap with its prefix, for example ``10.10.10.13/24``
+    addresses: of the tap with their prefixes
     """
 
-    def __init__(self, folder: Path, plan: Plan, address: str = "10.10.10.13/24") -> None:
-        self.folder, self.plan, self.address = folder, plan, address
+    def __init__(self, folder: Path, plan: Plan, *addresses: str) -> None:
+        self.folder, self.plan = folder, plan
+        self.addresses = addresses or ("10.10.10.13/24",)
         self.name = f"romgen-{os.getpid()}-{id(self) & 0xFFFF:04x}"
         self.counters: dict[str, Any] = {}
         self._wire: subprocess.Popen[str] | None = None
@@ -47,6 +48,10 @@ class BadWire:
     def command(self, *words: str) -> list[str]:
         """The command that runs `words` inside the namespace."""
         return ["ip", "netns", "exec", self.name, *words]
+
+    def python(self, *words: str) -> list[str]:
+        """The command that runs our Python with these arguments inside the namespace."""
+        return self.command(sys.executable, *words)
 
     def cut(self, seconds: float) -> None:
         """Nothing passes for so long, from now."""
@@ -85,7 +90,8 @@ class BadWire:
         try:
             self._ip("-n", self.name, "link", "set", "lo", "up")
             self._ip("-n", self.name, "tuntap", "add", TAP, "mode", "tap")
-            self._ip("-n", self.name, "addr", "add", self.address, "dev", TAP)
+            for address in self.addresses:
+                self._ip("-n", self.name, "addr", "add", address, "dev", TAP)
             self._ip("-n", self.name, "link", "set", TAP, "up")
             self._start()
         except BaseException:
@@ -94,11 +100,11 @@ class BadWire:
         return self
 
     def _start(self) -> None:
-        words = [sys.executable, "-m", "romgen.boot.wire", "--tap", TAP]
+        words = ["-m", "romgen.boot.wire", "--tap", TAP]
         words += ["--local", str(self.folder / "w.sock"), "--remote", str(self.folder / "q.sock")]
         words += ["--plan", json.dumps(asdict(self.plan))]
         self._wire = subprocess.Popen(
-            self.command(*words),
+            self.python(*words),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

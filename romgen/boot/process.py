@@ -30,6 +30,7 @@ PACKAGES = {
     "syslinux": "syslinux",
     "mformat": "mtools",
     "mcopy": "mtools",
+    "ip": "iproute2",
 }
 """Tool -> Debian package that has it."""
 

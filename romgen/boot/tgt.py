@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -49,13 +49,18 @@ class Account:
 class Tgtd:
     """tgtd with one target; use it as a context manager.
 
-    luns: what is exported; name: the target's name; port: chosen when it starts.
+    luns: what is exported; name: the target's name; port: chosen when it starts, unless given;
+    host: the address that it listens on; prefix: a command that runs it elsewhere, for example in
+    a network namespace (romgen/boot/netns.py); parameters: of the target, such as HeaderDigest.
     """
 
     name: str
     luns: Sequence[Lun]
     accounts: Sequence[Account] = ()
     port: int = 0
+    host: str = LISTEN
+    prefix: Sequence[str] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)
     _folder: Path | None = field(default=None, init=False)
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
@@ -119,15 +124,16 @@ class Tgtd:
 
     def _start(self) -> None:
         """Start on a free port; another process may take it in between, then again."""
-        for _ in range(PORT_ATTEMPTS):
-            self.port = free_port()
+        given = self.port
+        for _ in range(1 if given else PORT_ATTEMPTS):
+            self.port = given or free_port()
             if self._start_once():
                 return
             self._kill()
         raise RomgenError(
             "tgt-port",
-            f"{LISTEN}:{self.port}",
-            "tgtd found no free port",
+            f"{self.host}:{self.port}",
+            "the port is taken" if given else "tgtd found no free port",
             detail=self.log,
             status=EXIT_BOOT,
         )
@@ -136,7 +142,7 @@ class Tgtd:
         """True: tgtd answers and listens. False: its port was taken."""
         assert self._folder is not None
         self._child = start(
-            ["tgtd", "-f", "--iscsi", f"portal={LISTEN}:{self.port}"],
+            [*self.prefix, find_tool("tgtd"), "-f", "--iscsi", f"portal={self.host}:{self.port}"],
             env={"TGT_IPC_SOCKET": str(self._folder / "s")},
             log=self._folder / "log",
         )
@@ -163,6 +169,9 @@ class Tgtd:
     def _configure(self) -> None:
         iscsi = ("--lld", "iscsi")
         self.admin(*iscsi, "--op", "new", "--mode", "target", "--tid", "1", "-T", self.name)
+        for name, value in self.parameters.items():
+            update = ("--op", "update", "--mode", "target", "--tid", "1", "-n", name, "-v", value)
+            self.admin(*iscsi, *update)
         for lun in self.luns:
             unit = ("--mode", "logicalunit", "--tid", "1", "--lun", str(lun.number))
             self.admin(*iscsi, "--op", "new", *unit, "-b", str(lun.file.resolve()))
@@ -175,6 +184,10 @@ class Tgtd:
             self.admin(*iscsi, "--op", "bind", *user, "--tid", "1", *outgoing)
         self.admin(*iscsi, "--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL")
 
+    def kill(self) -> None:
+        """End tgtd as a crash would."""
+        self._kill()
+
     def restart(self) -> None:
         """Kill tgtd, as a crash would, and start it again on the same port."""
         self._kill()
@@ -182,7 +195,7 @@ class Tgtd:
         for left in ("s.0", "s.0.lock"):
             (self._folder / left).unlink(missing_ok=True)
         if not self._start_once():
-            raise RomgenError("tgt-port", f"{LISTEN}:{self.port}", "taken", status=EXIT_BOOT)
+            raise RomgenError("tgt-port", f"{self.host}:{self.port}", "taken", status=EXIT_BOOT)
         self._configure()
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ import socket
 import struct
 import sys
 import time
+from collections import deque
 from dataclasses import asdict, dataclass, field, replace
 
 TUNSETIFF = 0x400454CA
@@ -27,6 +28,10 @@ IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 ETHERTYPE_VLAN = b"\x81\x00"
 FRAME_MAX = 65535
 REORDER_SECONDS = 0.004
+RETRY_SECONDS = 0.001
+"""When QEMU's socket is looked at again: the kernel queues only a few datagrams in it."""
+WAITING_MAX = 4096
+"""Frames that wait for QEMU, as in the buffer of a switch; what comes on top is dropped."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,7 @@ def run(wire: Wire, local: str, remote: str, tap: int) -> None:
     end.setblocking(False)
     end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
     os.set_blocking(0, False)
+    waiting: deque[bytes] = deque()
     selector = selectors.DefaultSelector()
     for source, name in ((end, "qemu"), (tap, "tap"), (0, "input")):
         selector.register(source, selectors.EVENT_READ, name)
@@ -171,6 +177,8 @@ def run(wire: Wire, local: str, remote: str, tap: int) -> None:
     while True:
         upcoming = wire.next_time()
         wait = None if upcoming is None else max(0.0, upcoming - time.monotonic())
+        if waiting:
+            wait = RETRY_SECONDS if wait is None else min(wait, RETRY_SECONDS)
         for key, _ in selector.select(wait):
             if key.data == "input":
                 if not _commands(wire):
@@ -183,15 +191,35 @@ def run(wire: Wire, local: str, remote: str, tap: int) -> None:
                     break
                 wire.accept(frame, key.data == "tap", time.monotonic())
         for to_qemu, frame in wire.due(time.monotonic()):
-            try:
-                if to_qemu:
-                    end.sendto(frame, remote)
-                    wire.counters.to_qemu += 1
-                else:
-                    os.write(tap, frame)
-                    wire.counters.to_tap += 1
-            except OSError:  # QEMU has not bound its socket yet, or its queue is full
+            if to_qemu and len(waiting) < WAITING_MAX:
+                waiting.append(frame)
+            elif to_qemu or not _write(tap, frame):
                 wire.counters.unsendable += 1
+            else:
+                wire.counters.to_tap += 1
+        _send(wire, end, remote, waiting)
+
+
+def _write(tap: int, frame: bytes) -> bool:
+    """Gives the kernel a frame; False where it does not take it."""
+    try:
+        os.write(tap, frame)
+    except OSError:
+        return False
+    return True
+
+
+def _send(wire: Wire, end: socket.socket, remote: str, waiting: deque[bytes]) -> None:
+    """Gives QEMU what it takes just now."""
+    while waiting:
+        try:
+            end.sendto(waiting[0], remote)
+            wire.counters.to_qemu += 1
+        except BlockingIOError:
+            return
+        except OSError:  # QEMU has not bound its socket yet
+            wire.counters.unsendable += 1
+        waiting.popleft()
 
 
 def _commands(wire: Wire) -> bool:
