@@ -1,7 +1,8 @@
 """Descriptors of the adapters' rings.  Registers stand in ``undi/nic/<nic>.inc``.
 
 Sources: Intel 8254x software developer's manual (legacy descriptors); Virtio 1.1, 2.6 (split
-virtqueues) and 4.1.4 (PCI capabilities).  Little endian.
+virtqueues) and 4.1.4 (PCI capabilities); RTL8139C(L) data
+sheet, 8.  Little endian.
 """
 
 from __future__ import annotations
@@ -107,6 +108,9 @@ vmxnet3_done = Struct(
     "index" / Int32ul, "_hash" / Int32ul, "length" / Int32ul, "flags" / Int32ul
 )
 
+rtl8139_rx = Struct("status" / Int16ul, "length" / Int16ul)
+"""In the ring, followed by the frame and its FCS, which `length` counts; each begins on a dword."""
+
 STRUCTS = {
     "e1000_rx": e1000_rx,
     "e1000_tx": e1000_tx,
@@ -119,6 +123,7 @@ STRUCTS = {
     "vmxnet3_queue": vmxnet3_queue,
     "vmxnet3_desc": vmxnet3_desc,
     "vmxnet3_done": vmxnet3_done,
+    "rtl8139_rx": rtl8139_rx,
 }
 CONSTANTS: dict[str, int] = {
     "VIRTQ_NEXT": 1,  # virtq_desc.flags

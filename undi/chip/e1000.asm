@@ -16,13 +16,10 @@ global e1000_statistics:function
 extern config_read, mmio_enter, timer_start, timer_expired, timer_wait, station_keep
 
 TX_RING         equ 8           ; the length of a ring is a multiple of 128 bytes
-RX_RING         equ RX_FRAMES
+RX_RING         equ E1000_RX_RING
 RESET_MS        equ 10
 TX_MS           equ 20          ; a full frame at 10 Mbit/s takes 1.3 ms
 EEPROM_MS       equ 10
-%if RX_RING % 8
-  %error rx_frames must be a multiple of 8 for the e1000
-%endif
 %if TX_BUFFERS != 2
   %error e1000_transmit counts on two buffers
 %endif

@@ -1,6 +1,9 @@
 ; Intel 82540EM, 82544GC, 82545EM (QEMU: e1000).
 %include "driver.inc"
 %include "undi/chip/e1000.inc"
+%if RX_FRAMES % 8
+  %error rx_frames must be a multiple of 8 for the e1000
+%endif
 
 TABLE nic, e1000
 istruc driver

@@ -1,6 +1,9 @@
 ; Intel 82574L (QEMU: e1000e). It has an I/O window, so that it works in virtual-8086 mode, too.
 %include "driver.inc"
 %include "undi/chip/e1000.inc"
+%if RX_FRAMES % 8
+  %error rx_frames must be a multiple of 8 for the e1000e
+%endif
 
 TABLE nic, e1000e
 istruc driver
