@@ -19,7 +19,7 @@ from romgen.systems.recipe import put, recipe
 SUITE = "bookworm"
 MIRROR = "http://deb.debian.org/debian"
 PACKAGES = ("linux-image-amd64", "initramfs-tools", "zstd", "open-iscsi", "systemd-sysv", "udev",
-            "iproute2", "kmod")  # fmt: skip
+            "iproute2", "kmod", "e2fsprogs", "fdisk", "grub-pc-bin", "grub2-common")  # fmt: skip
 PATIENCE = 1800.0
 DISK_MIB = 1536
 DISK_ID = 0x1BF70001

@@ -32,7 +32,11 @@ LOGINS: dict[str, tuple[Mapping[str, str], Sequence[Account], str]] = {
 
 @pytest.mark.parametrize(
     "login",
-    [pytest.param("none", marks=pytest.mark.ci), pytest.param("chap", marks=pytest.mark.ci), "mutual"],
+    [
+        pytest.param("none", marks=pytest.mark.ci),
+        pytest.param("chap", marks=pytest.mark.ci),
+        "mutual",
+    ],
 )
 def test_its_root_is_on_the_target(
     project: Project, rom: Path, device: str, tmp_path: Path, login: str
