@@ -17,6 +17,7 @@ global int13_last:data
 global int13_count:data
 global int13_caller:data
 global int13_ds:data
+extern int13_boot_read
 extern tbl_int13
 extern tbl_int13_end
 extern stack_top
@@ -220,6 +221,8 @@ int13_own:
         jz      .interrupts_off
         sti
 .interrupts_off:
+        call    int13_boot_read
+        jc      .unknown
         mov     si, tbl_int13
 .search:
         cmp     si, tbl_int13_end

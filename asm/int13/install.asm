@@ -5,6 +5,9 @@
 global int13_install:function
 global int13_remove:function
 global int13_fdpt:data
+global int13_old_41:data
+global int13_old_46:data
+global int13_table:data
 extern stub_int13
 extern stub_int08
 extern stub_set
@@ -22,18 +25,18 @@ extern int13_blocks
 extern int13_bounce
 extern int13_chs_shift
 extern int13_edd_shift
-extern int13_cylinders
-extern int13_heads
-extern int13_sectors
 extern int13_find_geometry
 extern disk_blocks
 extern disk_block_size
 extern ev_sector_size
-extern ev_force_boot
 extern ev_boot_mode
+extern int13_set_vector
+extern int13_take_number
+extern int19_entry
+extern int19_old
+extern stub_int19
 
 EV_SECTOR_512   equ 1
-EV_MODE_BOOT    equ 0
 BLOCK_4K        equ 4096
 BOUNCE_KIB      equ 4
 BASE_MEMORY_MIN equ 128                 ; KiB: less cannot boot anything
@@ -51,7 +54,8 @@ INITCODE int13
 ;---------------------------------------------------------------------------
 ; int13_install - the open disk becomes a hard disk of the BIOS
 ; in:       disk_blocks, disk_block_size; ev_force_boot, ev_boot_mode, ev_sector_size
-; out:      CF = 0, int13_busy = 1: no interrupt uses stack_top until the caller sets it to 0;
+; out:      CF = 0: vectors are hooked, the number is ours or (BootMode=Attach) comes at INT 19h;
+;           int13_busy = 1: no interrupt uses stack_top until the caller sets it to 0;
 ;           CF = 1, AX = error: nothing is hooked and no memory taken
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, FS, flags
 ; needs:    DS = SS = DGROUP; the session open; on stack_top
@@ -66,22 +70,7 @@ int13_install:
         movzx   eax, byte [es:BDA_DISK_COUNT]
         cmp     al, INT13_DRIVES_MAX
         jae     .no_number
-        lea     bx, [eax + INT13_HARD_DISK]     ; BH = 0: nobody moves up
-        cmp     byte [ev_force_boot], 0
-        je      .number_known
-        cmp     byte [ev_boot_mode], EV_MODE_BOOT
-        jne     .number_known
-        cmp     al, 0
-        je      .number_known
-        mov     bh, bl                  ; 80h..bl - 1 become 81h..bl
-        mov     bl, INT13_HARD_DISK
-.number_known:
         mov     word [int13_busy], 1    ; until the boot connection vector is off our stack
-        mov     [int13_drive], bl
-        mov     [int13_last], bh
-        inc     ax
-        mov     [int13_count], al
-        mov     [es:BDA_DISK_COUNT], al
         pushf
         cli
         push    0
@@ -103,7 +92,22 @@ int13_install:
         xchg    ax, bx
         mov     di, VECTOR_INT08
         call    int13_set_vector
-        call    int13_set_tables
+%if BOOT_BCV
+        cmp     byte [ev_boot_mode], EV_MODE_BOOT
+        je      .number
+        mov     eax, [es:VECTOR_INT19]
+        mov     [int19_old], eax
+        mov     bx, stub_int19
+        mov     ax, int19_entry
+        call    stub_set
+        xchg    ax, bx
+        mov     di, VECTOR_INT19
+        call    int13_set_vector
+        jmp     short .hooked
+.number:
+%endif
+        call    int13_take_number
+.hooked:
         popf
         clc
 .done:
@@ -112,18 +116,6 @@ int13_install:
         mov     [error_detail], eax
         mov     ax, ERR_INT13_TOO_MANY_DRIVES
         jmp     int13_return_memory
-
-;---------------------------------------------------------------------------
-; int13_set_vector - an interrupt vector to something in our data segment
-; in:       ES:DI = vector, AX = offset in DGROUP
-; out:      none
-; clobbers: none
-; needs:    DS = DGROUP; interrupts off
-;---------------------------------------------------------------------------
-int13_set_vector:
-        mov     [es:di], ax
-        mov     [es:di + 2], ds
-        ret
 
 ;---------------------------------------------------------------------------
 ; int13_set_units - what callers count in, and a buffer where that is less than a block
@@ -194,50 +186,6 @@ int13_return_memory:
         mov     word [int13_base], 0
         pop     ax
         stc
-        ret
-
-;---------------------------------------------------------------------------
-; int13_set_tables - fixed disk parameter table, where our number has a vector for one
-; in:       int13_drive, int13_last, the geometry; ES = 0
-; out:      none
-; clobbers: EAX, DI, flags
-; needs:    DS = DGROUP; interrupts off
-;---------------------------------------------------------------------------
-int13_set_tables:
-        mov     ax, [int13_cylinders]
-        mov     [int13_fdpt + fdpt.cylinders], ax
-        mov     [int13_fdpt + fdpt.landing_zone], ax
-        mov     al, [int13_sectors]
-        mov     [int13_fdpt + fdpt.sectors], al
-        mov     word [int13_fdpt + fdpt.precompensation], -1
-        mov     ah, FDPT_CONTROL
-        mov     al, [int13_heads]
-        mov     [int13_fdpt + fdpt.heads], al
-        cmp     al, 8
-        jbe     .few_heads
-        or      ah, FDPT_MANY_HEADS
-.few_heads:
-        mov     [int13_fdpt + fdpt.control], ah
-        mov     eax, [es:VECTOR_INT46]
-        mov     [int13_old_46], eax
-        mov     eax, [es:VECTOR_INT41]
-        mov     [int13_old_41], eax
-        mov     di, VECTOR_INT41
-        cmp     byte [int13_drive], INT13_HARD_DISK + 1
-        jb      .first
-        ja      .done
-        mov     di, VECTOR_INT46
-        jmp     short .ours
-.first:
-        cmp     byte [int13_last], 0
-        je      .ours
-        mov     [es:VECTOR_INT46], eax  ; the disk that was 80h
-.ours:
-        mov     [int13_table], di
-        mov     ax, int13_fdpt
-        jmp     int13_set_vector
-.done:
-        mov     word [int13_table], 0
         ret
 
 ;---------------------------------------------------------------------------

@@ -16,7 +16,9 @@ extern ibft_write
 extern int13_busy, int13_install, int15_install
 extern iscsi_close, iscsi_open
 extern memory_allocate, memory_release
-extern message_banner, message_disk, message_link, message_off, message_prepare, message_target
+extern int13_drive
+extern message_attached, message_banner, message_disk, message_size
+extern message_link, message_off, message_prepare, message_target
 extern message_target2, session_target
 extern message_delay, message_gateway, message_initiator
 extern net_gateway, net_init, net_poll
@@ -105,9 +107,11 @@ bcv_connect:
         mov     ax, ERR_BOOT_PXE
         cmp     byte [ev_boot_protocol], EV_BOOT_ISCSI
         jne     .fail
-        mov     ax, ERR_BOOT_MODE
-        cmp     byte [ev_boot_mode], EV_MODE_BOOT
-        jne     .fail
+        cmp     byte [ev_boot_mode], EV_MODE_ONCE
+        jne     .mode_known
+        mov     ax, ERR_ATTACH_ONCE
+        call    error_print             ; a warning
+.mode_known:
 
         mov     bx, [boot_bdf]
         call    undi_open
@@ -137,6 +141,12 @@ bcv_connect:
         call    int15_install
         call    message_prepare
         mov     si, message_disk
+        cmp     byte [int13_drive], 0
+        jne     .number_known
+        mov     si, message_attached
+.number_known:
+        call    print_message
+        mov     si, message_size
         call    print_message
         call    ibft_write
         jnc     .done

@@ -7,6 +7,7 @@ global rom_bev:function
 
 extern bcv_caller, bcv_close_undi, bcv_connect, bcv_keep
 extern error_print
+extern ev_boot_mode
 extern int13_busy, int13_drive, int13_remove
 extern int15_uninstall
 extern iscsi_close
@@ -24,7 +25,8 @@ INITCODE bev
 ;---------------------------------------------------------------------------
 ; rom_bev [far] - bootstrap entry vector, called by the BIOS when it is our turn to boot
 ; in:       nothing that counts
-; out:      returns only where the disk cannot be booted: nothing has changed then
+; out:      returns where the disk cannot be booted: nothing has changed then; or where it is to be
+;           attached only (BootMode): INT 13h serves it
 ; clobbers: none
 ; needs:    a BIOS behind POST (no PMM, the ROM write-protected); 600 bytes of stack
 ;---------------------------------------------------------------------------
@@ -47,6 +49,8 @@ rom_bev:
         lss     sp, [bcv_caller]
         jc      .failed
         mov     word [int13_busy], 0
+        cmp     byte [ev_boot_mode], EV_MODE_BOOT
+        jne     .done                   ; attached: the BIOS goes on to its next device
         push    0
         pop     es
         mov     ax, READ_ONE

@@ -11,6 +11,8 @@ global message_delay:data
 global message_target:data
 global message_target2:data
 global message_disk:data
+global message_attached:data
+global message_size:data
 global message_off:data
 
 extern boot_bdf
@@ -61,5 +63,7 @@ MSG message_gateway, "  Gateway ", F_IP, net_gateway, CRLF
 MSG message_delay, "  Waiting ", F_DEC16, ev_link_delay, " s (LinkDelay)", CRLF
 MSG message_target, "  Target ", F_IP, ev_target_ip, ":", F_DEC16, ev_target_port, " ", F_STR, ev_target_name, ", LUN ", F_LUN, ev_lun, CRLF
 MSG message_target2, "  Second target ", F_IP, ev_target_ip2, ":", F_DEC16, ev_target_port2, " ", F_STR, ev_target_name2, ", LUN ", F_LUN, ev_lun2, CRLF
-MSG message_disk, "  Disk ", F_HEX8, int13_drive, "h: ", F_DEC64, message_mib, " MiB, ", F_DEC64, disk_blocks, " blocks of ", F_DEC32, disk_block_size, " bytes", CRLF
+MSG message_disk, "  Disk ", F_HEX8, int13_drive, "h"
+MSG message_attached, "  Disk attached, the BIOS boots another one"
+MSG message_size, ": ", F_DEC64, message_mib, " MiB, ", F_DEC64, disk_blocks, " blocks of ", F_DEC32, disk_block_size, " bytes", CRLF
 MSG message_off, "  BootProtocol=None: nothing to do", CRLF

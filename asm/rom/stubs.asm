@@ -11,13 +11,13 @@ global stub_set:function
 global stub_int13:data
 global stub_int08:data
 global stub_int15:data
-global stub_int1c:data
+global stub_int19:data
 
 section .bss.stubs nobits alloc noexec write align=16
 stub_int13:     resb stub_size
 stub_int08:     resb stub_size
 stub_int15:     resb stub_size
-stub_int1c:     resb stub_size
+stub_int19:     resb stub_size
 
 CODE stubs
 ;---------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What is started."""
+    """What is started. more_nics: adapters behind `nic`; the capture is of the first one only."""
 
     nic: Nic | None = None
     disks: tuple[Disk, ...] = ()
@@ -74,6 +74,7 @@ class Machine:
     pcap: Path | None = None
     console: bool = True
     extra: tuple[str, ...] = ()
+    more_nics: tuple[Nic, ...] = ()
     emulator: str = "qemu-system-i386"
 
     def argv(self, ev_file: Path) -> list[str]:
@@ -86,8 +87,9 @@ class Machine:
             *("-boot", f"reboot-timeout={REBOOT_TIMEOUT_MS},menu=off"),
             *("-device", f"isa-debug-exit,iobase={EXIT_PORT},iosize=2"),
         ]
-        if self.nic is not None:
-            argv += self._nic_argv(self.nic)
+        nics = () if self.nic is None else (self.nic, *self.more_nics)
+        for number, nic in enumerate(nics):
+            argv += self._nic_argv(nic, number)
         for number, disk in enumerate(self.disks):
             argv += [
                 "-drive",
@@ -103,15 +105,16 @@ class Machine:
             argv += ["-plugin", plugin]
         return [*argv, *self.extra]
 
-    def _nic_argv(self, nic: Nic) -> list[str]:
+    def _nic_argv(self, nic: Nic, number: int) -> list[str]:
         argv: list[str] = []
+        net = f"n{number}"
         if nic.netdev is None:
-            argv += ["-netdev", "hubport,id=n0,hubid=0"]
+            argv += ["-netdev", f"hubport,id={net},hubid={number}"]
         else:
-            argv += ["-netdev", ",".join(filter(None, ("user,id=n0", nic.netdev)))]
-        if self.pcap is not None:
+            argv += ["-netdev", ",".join(filter(None, (f"user,id={net}", nic.netdev)))]
+        if self.pcap is not None and number == 0:
             argv += ["-object", f"filter-dump,id=dump0,netdev=n0,file={_comma(self.pcap)}"]
-        device = f"{nic.device},id=nic0,netdev=n0,mac={nic.mac}"
+        device = f"{nic.device},id=nic{number},netdev={net},mac={nic.mac}"
         device += f",romfile={_comma(nic.rom) if nic.rom is not None else ''}"
         if nic.bootindex is not None:
             device += f",bootindex={nic.bootindex}"
@@ -227,8 +230,9 @@ def run(
             theirs.close()
         try:
             qmp = Qmp(ports["qmp"][0])
-            if machine.nic is not None and not machine.nic.link:
-                qmp.execute("set_link", name="nic0", up=False)
+            for number, nic in enumerate(filter(None, (machine.nic, *machine.more_nics))):
+                if not nic.link:
+                    qmp.execute("set_link", name=f"nic{number}", up=False)
             if not machine.gdb:
                 qmp.execute("cont")
         except (RomgenError, OSError) as error:

@@ -272,11 +272,6 @@ def test_force_boot_without_other_disks(machine: Machine) -> None:
     assert bios.seen[-1]["edx"] & 0xFF == 0x81
 
 
-def test_attach_never_takes_80h(machine: Machine) -> None:
-    installed(machine, disks_before=1, force_boot=1, boot_mode=1)
-    assert machine.get("int13_drive", 1) == 0x81
-
-
 def test_moved_disk_answers_with_its_registers(machine: Machine) -> None:
     OldBios(machine, 1)
     _, call = installed(machine, disks_before=1, force_boot=1)

@@ -145,8 +145,6 @@ def test_no_adapter(machine: Machine) -> None:
     [
         ("ev_boot_protocol", 2, "  BootProtocol=None"),
         ("ev_boot_protocol", 1, "RG-1005 "),
-        ("ev_boot_mode", 1, "RG-1006 "),
-        ("ev_boot_mode", 2, "RG-1006 "),
     ],
 )
 def test_what_is_not_wanted_or_not_there(
@@ -157,6 +155,24 @@ def test_what_is_not_wanted_or_not_there(
     run(machine)
     assert world.trace == ["memory_allocate", "ev_load", "memory_release"]
     assert machine.console.splitlines()[-1].startswith(line)
+
+
+@pytest.mark.parametrize("mode", [1, 2])
+def test_an_attached_disk_has_no_number_yet(machine: Machine, mode: int) -> None:
+    world = World(machine)
+
+    def install(machine: Machine) -> None:
+        world.trace.append("int13_install")
+        machine.set("int13_drive", 0, 1)
+        machine.set_cf(False)
+
+    machine.replace("int13_install", install)
+    machine.set("ev_boot_mode", mode, 1)
+    run(machine)
+    assert world.trace == ["memory_allocate", *STEPS]
+    lines = machine.console.splitlines()
+    assert lines[-1].startswith("  Disk attached, the BIOS boots another one: ")
+    assert any(line.startswith("RG-1006 ") for line in lines) == (mode == 2)
 
 
 def test_link_delay_waits_and_polls(machine: Machine) -> None:

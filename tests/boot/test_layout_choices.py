@@ -39,7 +39,9 @@ def bev_rom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built(tmp_path_factory.mktemp("bev"), 'boot = "BCV"', 'boot = "BEV"')
 
 
-def play(rom: Path, device: str, folder: Path, lun: int, local: bool) -> tuple[Run, GuestReport]:
+def play(
+    rom: Path, device: str, folder: Path, lun: int, local: bool, **more: str
+) -> tuple[Run, GuestReport]:
     """Boot with the facts disk as LUN 1, an empty one as LUN 2, and a local facts disk."""
     images = {name: folder / f"{name}.img" for name in ("facts", "blank", "local")}
     images["facts"].write_bytes(FactsDisk().image())
@@ -48,7 +50,7 @@ def play(rom: Path, device: str, folder: Path, lun: int, local: bool) -> tuple[R
     disks = (Disk(images["local"]),) if local else ()
     luns = [Lun(IMAGE, images["facts"]), Lun(BLANK, images["blank"])]
     with Tgtd(ev.TARGET_NAME, luns) as tgt:
-        machine = Machine(Nic(device, rom, bootindex=0), disks, ev.for_tgtd(tgt, lun))
+        machine = Machine(Nic(device, rom, bootindex=0), disks, ev.for_tgtd(tgt, lun, **more))
         result = run(machine, Stop(60), folder)
     report = guest_report(result.console.lines)
     assert result.status == EXIT_PASS and report.complete, result.console.text
@@ -69,9 +71,7 @@ def hooked(report: GuestReport, vector: str) -> bool:
 
 
 @pytest.mark.parametrize("local", [False, True])
-def test_bev_boots_its_disk_as_80h(
-    bev_rom: Path, device: str, tmp_path: Path, local: bool
-) -> None:
+def test_bev_boots_its_disk_as_80h(bev_rom: Path, device: str, tmp_path: Path, local: bool) -> None:
     result, report = play(bev_rom, device, tmp_path, IMAGE, local)
     assert "Booting from ROM..." in result.console.text
     assert report.facts["drive"] == ["80"]
@@ -89,6 +89,13 @@ def test_bev_without_a_boot_sector_gives_everything_back(
     assert report.facts["disks"] == ["1"]
     assert report.facts["base"] == [CLEAN_BASE_KIB]
     assert not any(hooked(report, vector) for vector in ("08", "13", "15"))
+
+
+def test_bev_attaches_and_lets_the_bios_go_on(bev_rom: Path, device: str, tmp_path: Path) -> None:
+    report = play(bev_rom, device, tmp_path, IMAGE, True, BootMode="Attach")[1]
+    assert report.facts["drive"] == ["80"]
+    assert report.facts["disks"] == ["2"]
+    assert sorted(report.disks) == [0x80, 0x81]
 
 
 def test_base_memory_is_taken_from_the_system(device: str, tmp_path: Path) -> None:
