@@ -168,8 +168,8 @@ class WireBoot:
     rom: Path
     device: str
     target: str = "tgt"
-    security: Security = Security()
-    plan: Plan = Plan()
+    security: Security = field(default_factory=Security)
+    plan: Plan = field(default_factory=Plan)
     both_targets: bool = False
     variables: dict[str, str] = field(default_factory=dict)
     fault: Fault | None = None
@@ -188,7 +188,8 @@ class Verdict(Enum):
 class WireOutcome:
     """What came of a boot: the run, what the program and the ROM said, the disk, the frames.
 
-    counters: of the wire (romgen.boot.wire.Counters); why: what speaks against `RIGHT`
+    counters: of the wire (romgen.boot.wire.Counters); disk: the target's file afterwards;
+    fault_done: the fault has happened
     """
 
     run: Run
