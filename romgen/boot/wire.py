@@ -197,7 +197,7 @@ def run(wire: Wire, local: str, remote: str, tap: int) -> None:
                 wire.counters.unsendable += 1
             else:
                 wire.counters.to_tap += 1
-        _send(wire, end, remote, waiting)
+        send_waiting(wire, end, remote, waiting)
 
 
 def _write(tap: int, frame: bytes) -> bool:
@@ -209,7 +209,7 @@ def _write(tap: int, frame: bytes) -> bool:
     return True
 
 
-def _send(wire: Wire, end: socket.socket, remote: str, waiting: deque[bytes]) -> None:
+def send_waiting(wire: Wire, end: socket.socket, remote: str, waiting: deque[bytes]) -> None:
     """Gives QEMU what it takes just now."""
     while waiting:
         try:

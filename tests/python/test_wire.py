@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+from collections import deque
+from pathlib import Path
+
 import pytest
 
-from romgen.boot.wire import Plan, Wire
+from romgen.boot.wire import Plan, Wire, send_waiting
 
 FRAME = bytes(range(64)) * 2
 TAGGED = FRAME[:12] + b"\x81\x00\x00\x05" + FRAME[12:]
@@ -79,3 +83,31 @@ def test_foreign_vlans_do_not_pass() -> None:
     wire.accept(FRAME, False, 0.0)
     assert wire.due(0.0) == []
     assert wire.counters.foreign_vlans == [5, 0]
+
+
+def test_frames_wait_for_a_slow_qemu(tmp_path: Path) -> None:
+    """The kernel queues few datagrams in QEMU's socket: none of the others is lost."""
+    frames = [number.to_bytes(2, "big") + FRAME for number in range(400)]
+    waiting, wire, path = deque(frames), Wire(Plan()), str(tmp_path / "q.sock")
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as qemu,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end,
+    ):
+        end.setblocking(False)
+        qemu.bind(path)
+        send_waiting(wire, end, path, waiting)
+        assert 0 < len(waiting) < len(frames)
+        got = []
+        while len(got) < len(frames):
+            got.append(qemu.recv(2048))
+            send_waiting(wire, end, path, waiting)
+    assert got == frames
+    assert (wire.counters.to_qemu, wire.counters.unsendable) == (len(frames), 0)
+
+
+def test_frames_before_qemu_is_there_are_counted(tmp_path: Path) -> None:
+    waiting, wire = deque([FRAME]), Wire(Plan())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        end.setblocking(False)
+        send_waiting(wire, end, str(tmp_path / "nobody"), waiting)
+    assert not waiting and wire.counters.unsendable == 1
