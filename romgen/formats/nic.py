@@ -2,7 +2,7 @@
 
 Sources: Intel 8254x software developer's manual (legacy descriptors); Virtio 1.1, 2.6 (split
 virtqueues) and 4.1.4 (PCI capabilities); RTL8139C(L) data
-sheet, 8.  Little endian.
+sheet, 8; DP8390D data sheet, 7.  Little endian.
 """
 
 from __future__ import annotations
@@ -111,6 +111,9 @@ vmxnet3_done = Struct(
 rtl8139_rx = Struct("status" / Int16ul, "length" / Int16ul)
 """In the ring, followed by the frame and its FCS, which `length` counts; each begins on a dword."""
 
+ne2k_rx = Struct("status" / Int8ul, "next" / Int8ul, "length" / Int16ul)
+"""In the ring, on a page of 256 bytes, followed by the frame; `length` counts 4 bytes more."""
+
 STRUCTS = {
     "e1000_rx": e1000_rx,
     "e1000_tx": e1000_tx,
@@ -124,6 +127,7 @@ STRUCTS = {
     "vmxnet3_desc": vmxnet3_desc,
     "vmxnet3_done": vmxnet3_done,
     "rtl8139_rx": rtl8139_rx,
+    "ne2k_rx": ne2k_rx,
 }
 CONSTANTS: dict[str, int] = {
     "VIRTQ_NEXT": 1,  # virtq_desc.flags
