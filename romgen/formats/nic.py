@@ -2,7 +2,8 @@
 
 Sources: Intel 8254x software developer's manual (legacy descriptors); Virtio 1.1, 2.6 (split
 virtqueues) and 4.1.4 (PCI capabilities); RTL8139C(L) data
-sheet, 8; DP8390D data sheet, 7.  Little endian.
+sheet, 8; DP8390D data sheet, 7; Am79C970A data
+sheet (32-bit structures).  Little endian.
 """
 
 from __future__ import annotations
@@ -114,6 +115,23 @@ rtl8139_rx = Struct("status" / Int16ul, "length" / Int16ul)
 ne2k_rx = Struct("status" / Int8ul, "next" / Int8ul, "length" / Int16ul)
 """In the ring, on a page of 256 bytes, followed by the frame; `length` counts 4 bytes more."""
 
+pcnet_init = Struct(
+    "mode" / Int16ul,
+    "rx_length" / Int8ul,
+    "tx_length" / Int8ul,
+    "mac" / Bytes(6),
+    "_reserved" / Bytes(2),
+    "groups" / Int64ul,
+    "rx_ring" / Int32ul,
+    "tx_ring" / Int32ul,
+)
+pcnet_rx = Struct(
+    "address" / Int32ul, "status" / Int32ul, "length" / Int32ul, "_user" / Int32ul
+)
+pcnet_tx = Struct(
+    "address" / Int32ul, "status" / Int32ul, "errors" / Int32ul, "_user" / Int32ul
+)
+
 STRUCTS = {
     "e1000_rx": e1000_rx,
     "e1000_tx": e1000_tx,
@@ -128,6 +146,9 @@ STRUCTS = {
     "vmxnet3_done": vmxnet3_done,
     "rtl8139_rx": rtl8139_rx,
     "ne2k_rx": ne2k_rx,
+    "pcnet_init": pcnet_init,
+    "pcnet_rx": pcnet_rx,
+    "pcnet_tx": pcnet_tx,
 }
 CONSTANTS: dict[str, int] = {
     "VIRTQ_NEXT": 1,  # virtq_desc.flags
