@@ -19,7 +19,7 @@ def _each(rom: Rom) -> Iterator[Image]:
 
 @rule(50, "no EFI signature", SPEC, ERROR, "", ERROR)
 def signature(rom: Rom) -> Iterator[Place]:
-    """An image of code type 3 has 00000EF1h at offset 4."""
+    """An image of code type 3 has 00000EF1h at offset 4; a UEFI firmware skips one without."""
     for image in rom.images:
         if image.code_type == CODE_EFI and not image.is_efi:
             yield Place(image.offset + 4, "code type 3 without the EFI signature")

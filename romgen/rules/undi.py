@@ -29,7 +29,7 @@ def form(rom: Rom) -> Iterator[Place]:
 
 @rule(41, "UNDI loader outside the image", SPEC, ERROR, "", ERROR)
 def loader(rom: Rom) -> Iterator[Place]:
-    """The loader is an offset of code inside the image."""
+    """The loader is an offset of code inside the image; it is called far with CS as ROM segment."""
     for image in x86_images(rom):
         if image.undi is not None and not inside(image, image.undi.number("loader")):
             at = image.undi.number("loader")
@@ -38,7 +38,7 @@ def loader(rom: Rom) -> Iterator[Place]:
 
 @rule(42, "UNDI without a loader", SPEC, NOTE, "", NOTE)
 def no_loader(rom: Rom) -> Iterator[Place]:
-    """The loader's offset is 0: nobody can start this UNDI."""
+    """The loader's offset is 0: nobody can start this UNDI, and the ROM ID is of no use."""
     for image in x86_images(rom):
         if image.undi is not None and image.undi.complete and not image.undi.number("loader"):
             yield Place(image.undi.at("loader"), "the loader is 0")

@@ -179,8 +179,8 @@ def broken(data: bytes) -> list[bytes]:
             names = ("length", "image_length", "device_list", "vpd", "max_runtime_length")
             places += [f.offset for name in names if (f := image.pcir.field(name))]
         for entry in image.pnp:
-            names = ("length", "next", "manufacturer", "product", "bcv", "bev")
-            places += [entry.header.at(name) for name in names]
+            wanted = ("length", "next", "manufacturer", "product", "bcv", "bev")
+            places += [entry.header.at(name) for name in wanted]
         places += [image.undi.at("length")] if image.undi else []
         for place in places:
             values = (b"\0\0", b"\1\0", b"\xff\xff", rng.randbytes(2))
