@@ -1,9 +1,9 @@
 """Descriptors of the adapters' rings.  Registers stand in ``undi/nic/<nic>.inc``.
 
 Sources: Intel 8254x software developer's manual (legacy descriptors); Virtio 1.1, 2.6 (split
-virtqueues) and 4.1.4 (PCI capabilities); RTL8139C(L) data
-sheet, 8; DP8390D data sheet, 7; Am79C970A data
-sheet (32-bit structures).  Little endian.
+virtqueues) and 4.1.4 (PCI capabilities); RTL8139C(L) data sheet, 8; DP8390D
+data sheet, 7; Am79C970A data sheet (32-bit structures); Intel 8255x open source software developer
+manual, 6.4.  Little endian.
 """
 
 from __future__ import annotations
@@ -132,6 +132,32 @@ pcnet_tx = Struct(
     "address" / Int32ul, "status" / Int32ul, "errors" / Int32ul, "_user" / Int32ul
 )
 
+eepro_cb = Struct(
+    "status" / Int16ul, "command" / Int16ul, "link" / Int32ul, "data" / Bytes(24)
+)
+"""A command: transmit has `eepro_tx` from the start on, others their data."""
+eepro_tx = Struct(
+    "status" / Int16ul,
+    "command" / Int16ul,
+    "link" / Int32ul,
+    "pieces" / Int32ul,
+    "own_bytes" / Int16ul,
+    "threshold" / Int8ul,
+    "count" / Int8ul,
+    "address" / Int32ul,
+    "length" / Int32ul,
+)
+"""Flexible mode: `pieces` points to `address` and `length`, the only piece."""
+eepro_rfd = Struct(
+    "status" / Int16ul,
+    "command" / Int16ul,
+    "link" / Int32ul,
+    "pieces" / Int32ul,
+    "length" / Int16ul,
+    "size" / Int16ul,
+)
+"""Followed by the frame; `pieces` is all ones, as there are no others."""
+
 STRUCTS = {
     "e1000_rx": e1000_rx,
     "e1000_tx": e1000_tx,
@@ -149,6 +175,9 @@ STRUCTS = {
     "pcnet_init": pcnet_init,
     "pcnet_rx": pcnet_rx,
     "pcnet_tx": pcnet_tx,
+    "eepro_cb": eepro_cb,
+    "eepro_tx": eepro_tx,
+    "eepro_rfd": eepro_rfd,
 }
 CONSTANTS: dict[str, int] = {
     "VIRTQ_NEXT": 1,  # virtq_desc.flags
