@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from romgen.errors import RomgenError, shown
@@ -27,3 +30,26 @@ def read_rom(file: str) -> bytes:
     if len(data) > FILE_MAX:
         raise RomgenError("file-large", shown(file), "this is no option ROM: more than 16 MiB")
     return data
+
+
+def write_rom(path: Path, data: bytes, sources: Sequence[str]) -> None:
+    """Write `path` whole or not at all, readable for nobody who may not read all `sources`.
+
+    An image may have secrets in its boot variables. Error: it cannot be written.
+    """
+    mode = 0o666
+    for source in sources:
+        mode &= 0o600 if source == "-" else stat.S_IMODE(os.stat(source).st_mode)
+    target = path.resolve()  # a symbolic link stays one
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+            os.fchmod(stream.fileno(), mode)
+        os.replace(temporary, target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RomgenError("file-write", shown(path), f"cannot write: {error.strerror}") from error

@@ -1,0 +1,64 @@
+"""`romgen extract`: write parts of an option ROM to files.
+
+PATH is a name that `romgen ls` shows, e.g. 0 (the first image) or 1/pe. With --all each image,
+each PE image and the boot variables go into a folder. The bytes are those of the file: an image's
+sums and its bit "last image" are not changed (`romgen merge` of one file does that).
+
+Exit codes: 0 written, 1 there is no option ROM in the file, 2 there is no such part, or a file
+cannot be read or written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from romgen.command_help import command_parser
+from romgen.commands import Subparsers
+from romgen.errors import EXIT_FINDINGS, EXIT_OK, RomgenError, shown
+from romgen.image.entries import entries, entry
+from romgen.image.file import read_rom, write_rom
+from romgen.image.parse import parse
+
+WHOLE = {"image": ".rom", "pe": ".efi", "ev_block": ".ev", "rest": ".bin"}
+"""What --all writes, by kind, and how the files' names end."""
+
+
+def add_parser(sub: Subparsers) -> None:
+    """Add the command's arguments."""
+    parser = command_parser(sub, __doc__)
+    parser.add_argument("file", metavar="FILE", help="the ROM; - for standard input")
+    parser.add_argument("path", nargs="?", metavar="PATH", help="the part")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to; - for standard output")
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="every whole part into FOLDER")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write one part, or all."""
+    if (args.path is None) == (args.all is None) or (args.output is None) != (args.path is None):
+        raise RomgenError("usage", "", "give PATH and -o, or --all")
+    data = read_rom(args.file)
+    rom = parse(data)
+    if not rom.images:
+        where = f"{shown(args.file)}+0x0"
+        raise RomgenError("image-none", where, "no option ROM", status=EXIT_FINDINGS)
+    if args.path is not None:
+        one = entry(rom, args.path, shown(args.file))
+        part = data[one.offset : one.offset + one.size]
+        if args.output == "-":
+            sys.stdout.buffer.write(part)
+        else:
+            write_rom(Path(args.output), part, [args.file])
+        return EXIT_OK
+    try:
+        args.all.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RomgenError("file-write", shown(args.all), f"{error.strerror}") from error
+    for one in entries(rom):
+        if one.kind in WHOLE:
+            target = args.all / (one.path.replace("/", "-") + WHOLE[one.kind])
+            write_rom(target, data[one.offset : one.offset + one.size], [args.file])
+            print(f"{shown(target)}: {one.size} bytes, {one.kind} at 0x{one.offset:x}")
+    return EXIT_OK
