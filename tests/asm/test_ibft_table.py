@@ -13,13 +13,13 @@ from romgen.formats.ibft import CONSTANTS
 from romgen.ibft import Table, find, parse
 
 NAME = st.text("abcdefghijklmnopqrstuvwxyz0123456789.:-", min_size=1, max_size=223)
-TEXT = st.binary(min_size=1, max_size=255).filter(lambda raw: 0 not in raw)
-SECRET = st.binary(min_size=12, max_size=255)
+TEXT = st.binary(min_size=1, max_size=80).filter(lambda raw: 0 not in raw)
+SECRET = st.binary(min_size=12, max_size=140)
 OWN, MASK, GATEWAY = "10.0.2.15", "255.255.255.0", "10.0.2.1"
 MAC = bytes.fromhex("525400123456")
 BDF = 0x0118
 HIGH_SEGMENT, LOW_SEGMENT = 0xE000, 0x7FFF
-PLACE_ERROR = 1008
+PLACE_ERROR, ROOM_ERROR = 1008, 1012
 
 
 def text(machine: Machine, name: str, value: str | bytes) -> None:
@@ -68,6 +68,17 @@ def write(machine: Machine) -> Table:
 def ready(machine: Machine) -> Machine:
     """The data segment is what memory_allocate leaves, and a disk is configured."""
     machine.write(machine.data, bytes(machine.address("stack_top")))
+    machine.replace("ibft_other", lambda machine: machine.set_cf(True))  # a long search
+    machine.set("int13_drive", 0x80, 1)
+    configure(machine)
+    return machine
+
+
+@pytest.fixture
+def searched(machine: Machine) -> Machine:
+    """The same, with all of the memory where another table may be."""
+    machine.write(machine.data, bytes(machine.address("stack_top")))
+    machine.map(CONSTANTS["IBFT_FIRST"], (1 << 20) - CONSTANTS["IBFT_FIRST"])
     configure(machine)
     return machine
 
@@ -180,14 +191,31 @@ def test_the_gateway_is_for_any_target(ready: Machine, one: str, two: str, told:
     assert nic.gateway == (IPv4Address(GATEWAY) if told else None)
 
 
-def test_the_longest_of_everything_fits(ready: Machine) -> None:
+def longest(machine: Machine, account: int) -> None:
+    """Names as long as they may be, and so many bytes of names and secrets for CHAP."""
+    for variable in ("ev_initiator_name", "ev_target_name"):
+        text(machine, variable, "n" * 223)
+    parts = [bytes(range(1, 1 + account // 4))] * 3 + [b"x" * (account - account // 4 * 3)]
+    chap(machine, 2, (parts[0], parts[1]), (parts[2], parts[3]))
+
+
+ACCOUNT = 1024 - 2 * 224 - 4
+"""What two names and the NULs leave."""
+
+
+def test_strings_fill_the_table_to_its_end(ready: Machine) -> None:
+    longest(ready, ACCOUNT)
     second(ready)
-    name = "n" * 223
-    for variable in ("ev_initiator_name", "ev_target_name", "ev_target_name2"):
-        text(ready, variable, name)
-    most = bytes(range(1, 256))
-    chap(ready, 2, (most, most), (most[::-1], most[::-1]))
-    assert write(ready).length == room(ready)  # not a byte is too much
+    table = write(ready)
+    assert (table.length, len(table.targets)) == (room(ready), 1)  # the spare one found no room
+
+
+def test_what_does_not_fit_is_refused(ready: Machine) -> None:
+    longest(ready, ACCOUNT + 1)
+    ready.set("ibft_table", bytes(room(ready)))
+    result = ready.call("ibft_write")
+    assert (result.cf, result.ax) == (True, ROOM_ERROR)
+    assert ready.bytes_of("ibft_table", 1) == b"\0"
 
 
 def test_what_is_configured_but_not_used_stays_out(ready: Machine) -> None:
@@ -222,3 +250,102 @@ def test_it_can_be_found(ready: Machine) -> None:
 
 def test_the_rom_itself_shows_no_signature(ready: Machine) -> None:
     assert b"iBFT" not in ready.rom.code
+
+
+OTHER = 0x9F400
+OTHER_MAC = bytes.fromhex("525400654321")
+
+
+def other(machine: Machine, drive: int, at: int = OTHER) -> Table:
+    """Leaves the table of another adapter's ROM at `at`, and configures ours for `drive`."""
+    chap(machine, 1, (b"their user", b"their own secret"))
+    text(machine, "ev_initiator_name", "iqn.2007-09.org.example:they")
+    machine.set("net_mac", OTHER_MAC)
+    machine.set("boot_bdf", 0x0220)
+    machine.set("int13_drive", 0x80, 1)
+    theirs = write(machine)
+    machine.allow(at, room(machine), "the other's table")
+    machine.write(at, machine.bytes_of("ibft_table", room(machine)))
+    machine.set("ev_auth_method", 0, 1)
+    machine.set("int13_drive", drive, 1)
+    configure(machine, net_ip="192.0.2.5", net_gateway="192.0.2.1", ev_target_ip="192.0.2.9")
+    text(machine, "ev_target_name", "iqn.2007-09.org.example:ours")
+    return theirs
+
+
+def gone(machine: Machine, at: int = OTHER) -> bool:
+    return machine.read(at, 1) == b"\0"
+
+
+def hidden(machine: Machine) -> bool:
+    return machine.bytes_of("ibft_table", 1) == b"\0"
+
+
+@pytest.mark.parametrize("drive", [0x80, 0x81])
+def test_two_adapters_share_a_table(searched: Machine, drive: int) -> None:
+    theirs = other(searched, drive)
+    table = write(searched)
+    assert gone(searched)
+    first, second = table.nics
+    assert [(n.index, n.flags) for n in (first, second)] == [(0, 7), (1, 5)]
+    assert [(t.index, t.nic, t.flags) for t in table.targets] == [(0, 0, 3), (1, 1, 1)]
+    ours = 0 if drive == 0x80 else 1
+    assert (table.nics[ours].mac, table.nics[ours].bdf) == (MAC, BDF)
+    assert str(table.targets[ours].ip) == "192.0.2.9"
+    assert table.targets[ours].name == b"iqn.2007-09.org.example:ours"
+    assert (table.nics[1 - ours].mac, table.nics[1 - ours].bdf) == (OTHER_MAC, 0x0220)
+    (old,), new = theirs.targets, table.targets[1 - ours]
+    for name in ("ip", "port", "lun", "name", "chap_type", "chap_name", "chap_secret"):
+        assert getattr(new, name) == getattr(old, name)
+    assert table.initiator is not None
+    assert table.initiator.name == b"iqn.2007-09.org.example:" + (b"they", b"me")[ours == 0]
+
+
+def test_a_path_of_another_adapter_is_told_before_a_spare_target(searched: Machine) -> None:
+    other(searched, 0x80)
+    second(searched)
+    assert [t.nic for t in write(searched).targets] == [0, 1]
+
+
+def test_a_third_adapter_stays_out(searched: Machine) -> None:
+    other(searched, 0x81)
+    write(searched)
+    searched.write(OTHER, searched.bytes_of("ibft_table", room(searched)))
+    before = searched.read(OTHER, room(searched))
+    searched.set("net_mac", bytes.fromhex("525400000003"))
+    searched.set("ibft_table", bytes(room(searched)))
+    searched.set("int13_drive", 0x82, 1)
+    assert not searched.call("ibft_write").cf
+    assert hidden(searched) and searched.read(OTHER, room(searched)) == before
+
+
+@pytest.mark.parametrize("drive", [0x80, 0x81])
+def test_where_both_do_not_fit_the_boot_disk_is_told(searched: Machine, drive: int) -> None:
+    other(searched, drive)
+    longest(searched, ACCOUNT)
+    # The other's strings are long, too.
+    theirs = bytearray(searched.read(OTHER, room(searched)))
+    field = 0x110 + 0x22
+    theirs[field : field + 4] = (500).to_bytes(2, "little") + (0x200).to_bytes(2, "little")
+    searched.write(OTHER, bytes(theirs))
+    if drive == 0x80:
+        table = write(searched)
+        assert len(table.nics) == len(table.targets) == 1 and table.targets[0].flags == 3
+        assert gone(searched)
+    else:
+        searched.set("ibft_table", bytes(room(searched)))
+        assert not searched.call("ibft_write").cf
+        assert hidden(searched) and not gone(searched)
+
+
+def test_our_own_table_from_before_a_reset_is_forgotten(searched: Machine) -> None:
+    other(searched, 0x80, 0xC8010)
+    searched.set("net_mac", OTHER_MAC)
+    table = write(searched)
+    assert len(table.nics) == 1 and gone(searched, 0xC8010)
+
+
+def test_other_firmwares_tables_are_left_alone(searched: Machine) -> None:
+    other(searched, 0x80)
+    searched.write(OTHER + 10, b"VENDOR")
+    assert len(write(searched).nics) == 1 and not gone(searched)

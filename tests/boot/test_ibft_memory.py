@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from romgen.ibft import Table
 from romgen.ibft.source import from_qmp
 
 SECTORS = 2048
-MAC = "52:54:00:ab:cd:ef"
+MAC, MAC2 = "52:54:00:ab:cd:ef", "52:54:00:ab:cd:f0"
 
 
 @pytest.fixture
@@ -29,6 +30,29 @@ def disk(tmp_path: Path) -> Path:
         stream.write(assemble("idle", {**numbers, "IDLE_TICKS": int(TICKS_PER_SECOND)}))
         stream.truncate(SECTORS * 512)
     return image
+
+
+def look_at(tables: list[Table]) -> Callable[[str, Qmp], None]:
+    def look(line: str, qmp: Qmp) -> None:
+        if line.startswith("@fact idle"):
+            tables.extend(from_qmp(qmp.execute, "qemu"))
+
+    return look
+
+
+def test_two_adapters_are_two_paths_of_one_table(
+    rom: Path, device: str, disk: Path, tmp_path: Path
+) -> None:
+    found: list[Table] = []
+    extra = ("-netdev", "user,id=n1", "-device", f"{device},netdev=n1,mac={MAC2},romfile={rom}")
+    with Tgtd(ev.TARGET_NAME, [Lun(1, disk)]) as tgt:
+        machine = Machine(nic=Nic(device, rom, mac=MAC), ev=ev.for_tgtd(tgt, 1), extra=extra)
+        result = run(machine, Stop(60), tmp_path, on_line=look_at(found))
+    assert "Disk 80h" in result.console.text and "Disk 81h" in result.console.text
+    (table,) = found
+    assert table.findings == []
+    assert [(nic.mac.hex(":"), nic.flags) for nic in table.nics] == [(MAC, 7), (MAC2, 5)]
+    assert [(target.nic, target.flags) for target in table.targets] == [(0, 3), (1, 1)]
 
 
 def test_the_booted_system_finds_what_was_configured(
