@@ -150,4 +150,6 @@ class Ports:
         space = self._space()
         if space is not None:
             offset = (self._config & 0xFC) + byte
-            space[offset : offset + size] = value.to_bytes(size, "little")
+            for at, content in enumerate(value.to_bytes(size, "little"), offset):
+                # the status clears by writing ones (PCI 2.2, 6.2.3)
+                space[at] = space[at] & ~content if at in (6, 7) else content

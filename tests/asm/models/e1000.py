@@ -3,7 +3,9 @@
 Strict where a driver could go wrong unnoticed: a register access that is not 32 bits wide, DMA
 without bus mastering or outside the memory that the test allows, a descriptor that the driver still
 owns, a ring that is not aligned: each fails the test.  ``real_reset`` chooses what CTRL.RST does:
-QEMU's only clears the bit, the chip forgets everything but its address.
+QEMU's only clears the bit, the chip forgets everything but its address.  ``window``: the port of an
+I/O window (address, then data) in BAR2, as the 82574 has it; memory may not be touched then.
+``large``: the EEPROM's register as the 82574 has it.
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ class E1000:
     device: int = 0x100E
     bar: int = BAR0
     bar_bits: int = 0
+    window: int = 0
+    large: bool = False
     irq: int = 11
     real_reset: bool = False
     link: bool = True
@@ -56,6 +60,7 @@ class E1000:
     reads: list[int] = field(default_factory=list)
     writes: list[tuple[int, int]] = field(default_factory=list)
     interrupts: int = 0
+    _address: int = 0
 
     def __post_init__(self) -> None:
         space = bytearray(256)
@@ -63,6 +68,13 @@ class E1000:
         space[4:8] = struct.pack("<HH", 0x0103, 0)
         space[8:12] = bytes((3, 0, 0, 2))
         space[0x10:0x14] = struct.pack("<I", self.bar | self.bar_bits)
+        if self.window:
+            space[0x18:0x1C] = struct.pack("<I", self.window | 1)
+            readers, writers = self.machine.ports.readers, self.machine.ports.writers
+            readers[self.window] = lambda size: self._address
+            writers[self.window] = self._select
+            readers[self.window + 4] = lambda size: self._get(self._address, size)
+            writers[self.window + 4] = lambda size, value: self._set(self._address, size, value)
         space[0x3C:0x3E] = bytes((self.irq, 1))
         self.machine.ports.pci[self.bdf] = space
         self._show_mac()
@@ -84,16 +96,29 @@ class E1000:
         """As a card whose EEPROM was not loaded into the receive address."""
         self.regs[RAL0], self.regs[RAH0] = 0, 0
 
+    def _select(self, size: int, value: int) -> None:
+        if size != 4:
+            raise ModelError(f"the window's address is written with {size} bytes")
+        self._address = value
+
     def _check(self, offset: int, size: int) -> None:
         if size != 4 or offset & 3:
             raise ModelError(f"register {offset:#x} is accessed with {size} bytes")
 
     def _read(self, uc: Uc, offset: int, size: int, _: object) -> int:
-        value = self.machine._guard(lambda: self._get(offset, size))
+        value = self.machine._guard(lambda: self._by_memory(offset, size))
         return value if isinstance(value, int) else 0
 
     def _write(self, uc: Uc, offset: int, size: int, value: int, _: object) -> None:
-        self.machine._guard(lambda: self._set(offset, size, value))
+        self.machine._guard(lambda: self._by_memory(offset, size, value))
+
+    def _by_memory(self, offset: int, size: int, value: int | None = None) -> int | None:
+        if self.window:
+            raise ModelError(f"register {offset:#x} is accessed in memory in spite of the window")
+        if value is None:
+            return self._get(offset, size)
+        self._set(offset, size, value)
+        return None
 
     def _get(self, offset: int, size: int) -> int:
         self._check(offset, size)
@@ -112,10 +137,11 @@ class E1000:
             self._reset(value)
             return
         if offset == EERD:
-            word = value >> 8 & 0xFF
+            shift, done = (2, 1) if self.large else (8, 4)
+            word = value >> shift & 0xFF
             if value & 1 and not self.eeprom_dead:
                 data = struct.unpack_from("<H", self.mac, word * 2)[0] if word < 3 else 0xFFFF
-                value = data << 16 | word << 8 | 1 << 4
+                value = data << 16 | word << shift | 1 << done
         elif offset == IMS:
             value |= self.regs.get(IMS, 0)
         elif offset == IMC:
@@ -190,6 +216,28 @@ class E1000:
             ):
                 return True
         return False
+
+    @property
+    def accesses(self) -> int:
+        """How many registers were touched so far."""
+        return len(self.reads) + len(self.writes)
+
+    def set_link(self, up: bool) -> None:
+        """The cable."""
+        self.link = up
+        self._deliver()
+
+    def look(self) -> None:
+        """Send and deliver what there is."""
+        self._transmit()
+        self._deliver()
+
+    def assert_quiet(self) -> None:
+        """Nothing of our memory is known to it, nothing is raised."""
+        assert not self.regs[RCTL] and not self.regs[TCTL] and not self.regs.get(IMS, 0)
+        assert not any(self.regs[n] for n in (RDBAL, RDLEN, TDBAL, TDLEN))
+        assert not self.bus_master
+        assert self.regs[RAL0].to_bytes(4, "little") == self.mac[:4]
 
     def receive(self, frame: bytes, errors: int = 0, end: bool = True) -> None:
         """A frame arrives from the wire (without FCS); it waits while there is no buffer."""
