@@ -6,6 +6,7 @@
 global iscsi_command:function
 global iscsi_pump:function
 global iscsi_expired:function
+global undi_unreachable:function
 global data_in_header:function
 global data_in_done:function
 global response_header:function
@@ -56,6 +57,8 @@ extern net_poll
 extern tcp_state
 extern tcp_abort
 extern tcp_error
+extern undi_dead
+extern disk_status
 extern tcp_tx_idle
 extern tcp_progress
 extern time_now
@@ -93,13 +96,15 @@ cmd_zeros_end:
 
 CODE iscsi
 ;---------------------------------------------------------------------------
-; iscsi_expired - is the deadline over?
-; in:       iscsi_deadline
+; iscsi_expired - is the deadline over, or is it hopeless to wait?
+; in:       iscsi_deadline, undi_dead
 ; out:      CF = 1, AX = error: yes
 ; clobbers: EAX, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 iscsi_expired:
+        cmp     byte [undi_dead], 0
+        jne     undi_unreachable
         call    time_now
         sub     eax, [iscsi_deadline]
         jns     .over
@@ -107,6 +112,18 @@ iscsi_expired:
         ret
 .over:
         FAIL    ISCSI_TIMEOUT
+
+;---------------------------------------------------------------------------
+; undi_unreachable - virtual-8086 mode, and registers that cannot be reached there
+; in:       nothing
+; out:      CF = 1, AX = ERR_UNDI_TRANSMIT, error_detail, disk_status
+; clobbers: flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+undi_unreachable:
+        mov     byte [disk_status], INT13_CONTROLLER_FAILURE
+        mov     dword [error_detail], UNDI_INVALID_STATE
+        FAIL    UNDI_TRANSMIT
 
 ;---------------------------------------------------------------------------
 ; iscsi_pump - one turn of every loop that waits: network, answers, data, deadline

@@ -1,6 +1,7 @@
 ; The disk as INT 13h sees it: blocks in, blocks out, whatever happens to the session meanwhile.
 %include "romgen.inc"
 %include "iscsi.inc"
+%include "lib.inc"
 
 global disk_read:function
 global disk_write:function
@@ -32,6 +33,8 @@ extern iscsi_expired
 extern iscsi_deadline
 extern deadline_after
 extern net_poll
+extern undi_dead
+extern undi_unreachable
 extern ev_io_timeout
 extern ev_target_ip2
 
@@ -212,6 +215,13 @@ disk_check:
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 io_run:
+        smsw    ax
+        test    al, CR0_PE
+        jnz     .protected
+        mov     byte [undi_dead], 0     ; in real mode every adapter can be reached
+.protected:
+        cmp     byte [undi_dead], 0
+        jne     undi_unreachable
         mov     bx, ev_io_timeout
         call    deadline_after
         mov     [io_deadline], eax

@@ -16,6 +16,7 @@ global net_mac:data
 global net_tx_frame:data
 global undi_entry:data
 global undi_level:data
+global undi_dead:data
 global undi_block:data
 global undi_rx_count:data
 
@@ -36,6 +37,7 @@ undi_rx_count:  resw 1          ; receive buffers, as the UNDI says
 undi_bdf:       resw 1
 net_mac:        resb 6
 undi_level:     resb 1
+undi_dead:      resb 1          ; 1 = in this mode of the processor the adapter cannot be reached
         alignb  4
 net_tx_frame:   resb UNDI_TX_FRAME
 
@@ -378,6 +380,11 @@ undi_transmit:
         mov     bl, OP_TRANSMIT         ; protocol 0: the header is in the frame
         call    undi_call
         mov     ax, ERR_UNDI_TRANSMIT
+        jnc     .done
+        cmp     word [undi_block], UNDI_INVALID_STATE
+        sete    [undi_dead]
+        stc
+.done:
         ret
 
 ;---------------------------------------------------------------------------

@@ -303,3 +303,18 @@ def test_endless_completions_do_not_hold_us(client: Client) -> None:
 
     client.machine.replace("undi_call", foreign)
     assert client.machine.call("undi_receive").cf
+
+
+@pytest.mark.parametrize("status, dead", [(0x6A, 1), (0x6B, 0)])
+def test_a_mode_in_which_the_adapter_is_out_of_reach(
+    client: Client, status: int, dead: int
+) -> None:
+    client.opened()
+
+    def refuse(machine: Machine) -> None:
+        machine.set("undi_block", status.to_bytes(2, "little"))
+        machine.set_cf(True)
+
+    client.machine.replace("undi_call", refuse)
+    assert send(client, frame()) == ERRORS["UNDI_TRANSMIT"]
+    assert client.machine.get("undi_dead", 1) == dead
