@@ -1,6 +1,6 @@
 ; Intel 8255x: 82557, 82558, 82559, 82550, 82551, 82562 and the chip set's 82801.
 ;
-; Received frames go behind a descriptor each. The last descriptor's EL bit stops the receiver in front
+; Received frames go behind a descriptor each. The last one's EL bit stops the receiver in front
 ; of what the client has not given back; the receiver is started again when all has been read.
 %include "driver.inc"
 %include "undi/chip/io.inc"
@@ -372,7 +372,8 @@ eepro100_filter:
         push    ax
         mov     cx, TX_MS
         mov     di, tx_block
-        call    eepro100_wait           ; what is stuck is given up
+        call    eepro100_wait
+        jc      .stuck
         push    ds
         pop     es
         mov     si, eepro100_configuration
@@ -387,6 +388,9 @@ eepro100_filter:
         or      [command + eepro_cb.data + CONFIG_GROUPS], ah
         mov     ax, CB_CONFIGURE
         jmp     eepro100_run
+.stuck:
+        pop     ax
+        mov     ax, UNDI_TRANSMIT_ERROR
 .done:
         ret
 
@@ -401,9 +405,7 @@ eepro100_close:
         mov     cx, TX_MS
         mov     di, tx_block
         call    eepro100_wait           ; the last frame; what is stuck is given up
-        xor     eax, eax
-        mov     cl, RUC_ABORT
-        call    eepro100_scb
+        call    eepro100_reset
         mov     si, nic_permanent_mac
         call    eepro100_show_address
         jmp     eepro100_reset

@@ -434,7 +434,7 @@ ne2k_receive:
 ;---------------------------------------------------------------------------
 ; ne2k_more - have frames come since?
 ; in:       rx_page
-; out:      ZF = 1: none; CF = 1: the chip stands, as its ring was full; else rx_until
+; out:      ZF = 1: none; CF = 1: none, and the chip stands, as its ring was full; else rx_until
 ; clobbers: AX, DX, flags
 ;---------------------------------------------------------------------------
 ne2k_more:
@@ -452,14 +452,13 @@ ne2k_more:
         sub     dx, NE_CURR - NE_CR
         mov     al, CR_START | CR_IDLE
         out     dx, al
-        test    ah, ISR_OVW             ; CF = 0
-        jz      .compare
-        or      al, 1                   ; ZF = 0
-        stc
-        ret
-.compare:
         mov     al, [rx_until]
         xor     al, [rx_page]           ; CF = 0
+        jnz     .done
+        test    ah, ISR_OVW             ; CF = 0
+        jz      .done
+        stc                             ; ZF = 0
+.done:
         ret
 
 ;---------------------------------------------------------------------------

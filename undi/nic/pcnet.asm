@@ -20,7 +20,8 @@ RX_LOG2         equ 2
 RX_RING         equ 1 << RX_LOG2
 TX_LOG2         equ 1
 TX_RING         equ 1 << TX_LOG2
-RX_STATUS       equ PCN_OWN | PCN_ONES | (0x1000 - FRAME_BUFFER) ; given to the chip
+RX_LONGEST      equ ETH_MAX_FRAME + vlan_tag_size + FCS ; what is longer spans two buffers
+RX_STATUS       equ PCN_OWN | PCN_ONES | (0x1000 - RX_LONGEST) ; given to the chip
 PCN_INTERRUPTS  equ CSR0_RINT | CSR0_TINT | CSR0_MISS
 FCS             equ 4
 
