@@ -105,9 +105,7 @@ vmxnet3_queue = Struct(
 )
 """The transmit queue's first field counts deferred frames, `ring2` is its data ring."""
 vmxnet3_desc = Struct("address" / Int64ul, "length" / Int32ul, "flags" / Int32ul)
-vmxnet3_done = Struct(
-    "index" / Int32ul, "_hash" / Int32ul, "length" / Int32ul, "flags" / Int32ul
-)
+vmxnet3_done = Struct("index" / Int32ul, "_hash" / Int32ul, "length" / Int32ul, "flags" / Int32ul)
 
 rtl8139_rx = Struct("status" / Int16ul, "length" / Int16ul)
 """In the ring, followed by the frame and its FCS, which `length` counts; each begins on a dword."""
@@ -125,16 +123,10 @@ pcnet_init = Struct(
     "rx_ring" / Int32ul,
     "tx_ring" / Int32ul,
 )
-pcnet_rx = Struct(
-    "address" / Int32ul, "status" / Int32ul, "length" / Int32ul, "_user" / Int32ul
-)
-pcnet_tx = Struct(
-    "address" / Int32ul, "status" / Int32ul, "errors" / Int32ul, "_user" / Int32ul
-)
+pcnet_rx = Struct("address" / Int32ul, "status" / Int32ul, "length" / Int32ul, "_user" / Int32ul)
+pcnet_tx = Struct("address" / Int32ul, "status" / Int32ul, "errors" / Int32ul, "_user" / Int32ul)
 
-eepro_cb = Struct(
-    "status" / Int16ul, "command" / Int16ul, "link" / Int32ul, "data" / Bytes(24)
-)
+eepro_cb = Struct("status" / Int16ul, "command" / Int16ul, "link" / Int32ul, "data" / Bytes(24))
 """A command: transmit has `eepro_tx` from the start on, others their data."""
 eepro_tx = Struct(
     "status" / Int16ul,
