@@ -11,6 +11,9 @@ from romgen.boot.console import GuestReport, guest_report
 from romgen.boot.disk import TICKS_PER_SECOND
 from romgen.boot.guest import EXIT_PASS, assemble
 from romgen.boot.qemu import Machine, Nic, Stop, run
+from romgen.boot.run import qemu_device
+from romgen.build import build
+from romgen.project import ROOT, Project
 from romgen.target import Disk, Script, Target
 
 SECTORS = 20_160  # 20 cylinders of 16 heads, 63 sectors
@@ -18,6 +21,8 @@ REACHED_BY_MEMORY = {"e1000", "vmxnet3"}
 """Their registers lie above 1 MiB and nowhere else: no way there in virtual-8086 mode."""
 IO_TIMEOUT = 3  # seconds
 CONTROLLER_FAILED = 0x20  # INT 13h status: at once, nobody waits for the time-out
+
+Adapter = tuple[Path, str]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +45,17 @@ def boot(rom: Path, device: str, folder: Path, image: Path) -> GuestReport:
     return report
 
 
-def test_every_mode(rom: Path, device: str, tmp_path: Path, image: Path) -> None:
+@pytest.fixture(params=["default", "iscsi-rtl8139"])
+def adapter(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Adapter:
+    """ROM and QEMU's device: the layout under test, and one whose registers are I/O ports."""
+    if request.param == "default":
+        return request.getfixturevalue("rom"), request.getfixturevalue("device")
+    project = Project(ROOT, tmp_path_factory.mktemp("build-modes"))
+    return build(project, request.param).rom, qemu_device(project, "rtl8139")
+
+
+def test_every_mode(adapter: Adapter, tmp_path: Path, image: Path) -> None:
+    rom, device = adapter
     report = boot(rom, device, tmp_path, image)
     assert "a20.stays-closed" in report.ok  # QEMU can close it, so this was tested
     assert "fault" not in report.facts, "the ROM uses an instruction that no monitor lets through"
