@@ -1,4 +1,4 @@
-"""An Intel 8255x: command blocks, descriptors with their frames, EEPROM, PHY.  A full ring drops."""
+"""An Intel 8255x: command blocks, descriptors of frames, EEPROM, PHY.  A full ring drops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Realtek RTL8139: a ring of bytes, four transmit descriptors.  A full ring drops, as the chip."""
+"""A Realtek RTL8139: a ring of bytes, four transmit descriptors.  A full ring drops."""
 
 from __future__ import annotations
 
