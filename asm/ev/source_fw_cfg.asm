@@ -1,10 +1,18 @@
-; Boot variables from QEMU's fw_cfg: the file opt/romgen/ev (QEMU docs/specs/fw_cfg).
+; Boot variables from QEMU's fw_cfg (QEMU docs/specs/fw_cfg): the file opt/romgen/ev-BB.DD.F, the bus,
+; device (both hexadecimal) and function of the adapter, for that adapter only; else opt/romgen/ev.
 %include "romgen.inc"
 %include "ev.inc"
 
+%define EV_FW_CFG_NAME "opt/romgen/ev"
+%strlen EV_FW_CFG_NAME_SIZE EV_FW_CFG_NAME
 FW_CFG_FILES_MAX equ 1024       ; a directory with more entries is garbage: QEMU has some dozens
 
+extern boot_bdf
 extern scratch
+
+BSS ev
+ev_fw_cfg_own:  resb 9          ; "-BB.DD.F", 0; empty where the file is everybody's
+ev_fw_cfg_all:  resb fw_cfg_file.reserved       ; opt/romgen/ev as the directory has it: size, key
 
 TABLE evsrc, 10
         dw      ev_source_fw_cfg, ev_fw_cfg_message
@@ -12,7 +20,7 @@ TABLE evsrc, 10
 INITCODE ev
 ;---------------------------------------------------------------------------
 ; ev_source_fw_cfg - the text from fw_cfg, if there is one
-; in:       DI = room for EV_TEXT_MAX bytes in DS
+; in:       DI = scratch; boot_bdf
 ; out:      CF = 0, CX = length; CF = 1, AX = 0: not here, or error number
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
 ; needs:    DS = DGROUP
@@ -35,24 +43,71 @@ ev_source_fw_cfg:
         cmp     eax, FW_CFG_FILES_MAX
         ja      .absent
         xchg    bx, ax                  ; BX = entries
+        mov     di, ev_fw_cfg_own
+        mov     al, '-'
+        stosb
+        mov     al, [boot_bdf + 1]
+        call    .hex
+        mov     al, [boot_bdf]
+        shr     al, 3
+        call    .hex
+        mov     al, [boot_bdf]
+        and     al, 7
+        call    .digit
+        mov     al, 0
+        stosb
+        mov     word [ev_fw_cfg_all + fw_cfg_file.select], 0
 .entry:
         mov     di, bp
         mov     cx, fw_cfg_file_size
         rep insb
+        lea     si, [bp + fw_cfg_file.name]
+        mov     di, ev_fw_cfg_name
+        mov     cx, EV_FW_CFG_NAME_SIZE
         push    es
         push    cs
         pop     es
-        mov     di, ev_fw_cfg_name
-        lea     si, [bp + fw_cfg_file.name]
-        mov     cx, ev_fw_cfg_name.end - ev_fw_cfg_name
         repe cmpsb
         pop     es
-        je      .found
+        jne     .next
+        cmp     byte [si], 0
+        je      .everybodys
+        mov     di, ev_fw_cfg_own
+        mov     cl, ev_fw_cfg_all - ev_fw_cfg_own
+        repe cmpsb
+        je      .found                  ; BP = its entry
+.next:
         dec     bx
         jnz     .entry
+        mov     bp, ev_fw_cfg_all
+        mov     byte [ev_fw_cfg_own], 0
+        cmp     word [bp + fw_cfg_file.select], 0
+        jne     .found
 .absent:
         xor     ax, ax
         stc
+        ret
+.everybodys:
+        mov     si, bp
+        mov     di, ev_fw_cfg_all
+        movsd
+        movsw
+        jmp     .next
+.hex:                                   ; AL in two digits and a point to DI
+        aam     16
+        xchg    al, ah
+        call    .digit
+        mov     al, ah
+        call    .digit
+        mov     al, '.'
+        stosb
+        ret
+.digit:
+        cmp     al, 10
+        sbb     al, 69h                 ; as print_text does it
+        das
+        or      al, 20h
+        stosb
         ret
 .found:
         mov     ecx, [bp + fw_cfg_file.size]
@@ -64,7 +119,7 @@ ev_source_fw_cfg:
         mov     dx, FW_CFG_SELECTOR
         out     dx, ax
         inc     dx
-        mov     di, bp
+        mov     di, scratch
         push    cx
         rep insb
         pop     cx
@@ -90,6 +145,5 @@ ev_fw_cfg_select:
         ret
 
 INITDATA ev
-ev_fw_cfg_name: db "opt/romgen/ev", 0
-.end:
-MSG ev_fw_cfg_message, "Boot variables: fw_cfg opt/romgen/ev", CRLF
+ev_fw_cfg_name: db EV_FW_CFG_NAME
+MSG ev_fw_cfg_message, "Boot variables: fw_cfg ", EV_FW_CFG_NAME, F_STR, ev_fw_cfg_own, CRLF

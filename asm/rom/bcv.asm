@@ -2,20 +2,26 @@
 %include "romgen.inc"
 %include "rom.inc"
 
-global rom_bcv:function
+global bcv_run:function
 global bcv_connect:function
+global bcv_defer:function
 global boot_bdf:data
+global boot_rom:data
 global bcv_caller:data
 global bcv_keep:data
 global bcv_close_undi:function
 
 extern adapter_check, adapter_find, rom_bdf
-extern error_print
+extern error_detail, error_print
 extern ev_boot_mode, ev_boot_protocol, ev_force_boot, ev_link_delay, ev_load
 extern ibft_write
+extern instance_check, instance_here, instance_other, instance_publish
 extern int13_busy, int13_install, int15_install
 extern iscsi_close, iscsi_open
-extern memory_allocate, memory_release
+extern memory_allocate, memory_release, memory_segment
+extern message_late
+extern pmm_find
+extern rom_late, rom_late_old, rom_store
 extern int13_drive
 extern message_attached, message_banner, message_disk, message_size
 extern message_link, message_off, message_prepare, message_target
@@ -28,19 +34,20 @@ extern time_init, time_now
 extern undi_close, undi_open
 
 BSS bcv
+boot_rom:       resw 1          ; the ROM of our adapter: its header and EV block
 boot_bdf:       resw 1          ; bus/dev/fn of our adapter
 bcv_caller:     resw 2          ; the BIOS's SP and SS, as LSS wants them
 bcv_keep:       resb 1          ; 1: the adapter may still write to our memory
 
 INITCODE bcv
 ;---------------------------------------------------------------------------
-; rom_bcv [far] - boot connection vector, called by the BIOS once in POST
-; in:       nothing that counts: SeaBIOS gives no adapter here
+; bcv_run [jump] - boot connection vector, called by the BIOS once in POST
+; in:       the stack: far return address, segment of the ROM whose adapter it is (it is removed)
 ; out:      nothing; INT 13h is hooked and 40:75 raised, or nothing has changed
 ; clobbers: none
 ; needs:    a BIOS in POST; 600 bytes of stack
 ;---------------------------------------------------------------------------
-rom_bcv:
+bcv_run:
         pushf
         pushad
         push    ds
@@ -48,9 +55,12 @@ rom_bcv:
         push    fs
         push    gs
         cld
+        mov     bp, sp
         call    memory_allocate
+        mov     gs, [bp + BCV_FRAME.rom]
         jc      .no_memory
         mov     ds, ax
+        mov     [boot_rom], gs
         mov     [bcv_caller], sp
         mov     [bcv_caller + 2], ss
         mov     ss, ax                  ; interrupts wait for the next instruction
@@ -71,10 +81,53 @@ rom_bcv:
         pop     ds
         popad
         popf
-        retf
+        retf    2
 .no_memory:
+        call    bcv_defer
+        jnc     .done
         call    error_print             ; an error without detail, so without DGROUP
         jmp     .done
+
+;---------------------------------------------------------------------------
+; bcv_defer - there is no memory now: try again at INT 19h
+; in:       GS = the ROM whose adapter it is
+; out:      CF = 0: INT 19h is hooked; CF = 1: POST is over, or the ROM cannot be written
+; clobbers: ECX, EDX, SI, DI, ES, flags
+; needs:    nothing
+;---------------------------------------------------------------------------
+; What the POST Memory Manager may give away is cleared before INT 19h, also where it is free.
+; Behind that, base memory is ours to take.
+bcv_defer:
+        push    ax
+        call    pmm_find
+        jc      .done
+        push    0
+        pop     es
+        mov     edx, [es:VECTOR_INT19]
+        push    gs
+        pop     es
+        mov     di, rom_late_old
+        mov     cx, 4
+.byte:
+        mov     al, dl
+        call    rom_store
+        inc     di
+        shr     edx, 8
+        loop    .byte
+        push    0
+        pop     es
+        mov     edx, [es:VECTOR_INT19]
+        cmp     [gs:rom_late_old], edx
+        stc
+        jne     .done
+        mov     word [es:VECTOR_INT19], rom_late
+        mov     [es:VECTOR_INT19 + 2], gs
+        mov     si, message_late
+        call    print_message
+        clc
+.done:
+        pop     ax
+        ret
 
 ;---------------------------------------------------------------------------
 ; bcv_connect - from the adapter to the hooked INT 13h, with messages
@@ -85,7 +138,8 @@ rom_bcv:
 ;---------------------------------------------------------------------------
 bcv_connect:
         call    time_init
-        mov     bx, [cs:rom_bdf]
+        mov     es, [boot_rom]
+        mov     bx, [es:rom_bdf]
         call    adapter_check
         je      .adapter
         call    adapter_find            ; init could not write the ROM
@@ -136,6 +190,8 @@ bcv_connect:
         mov     si, message_target2
         call    print_message
 .first:
+        call    instance_check
+        jc      .second_path
         call    int13_install
         jc      .fail_iscsi
         call    int15_install
@@ -148,12 +204,25 @@ bcv_connect:
         call    print_message
         mov     si, message_size
         call    print_message
+        call    instance_publish
+        cmp     word [instance_other], 0
+        je      .ibft
+        cmp     word [memory_segment], IBFT_FIRST >> 4
+        jb      .done                   ; the other's table can be found, ours could not
+.ibft:
         call    ibft_write
         jnc     .done
         call    error_print             ; a warning: the disk boots
-        clc
 .done:
+        clc
         ret
+.second_path:
+        mov     es, [instance_other]
+        mov     di, [es:instance_here + instance.bdf]
+        movzx   eax, word [es:di]
+        mov     [error_detail], eax
+        mov     ax, ERR_SECOND_PATH
+        jmp     .fail_iscsi
 
 .off:
         mov     si, message_off
@@ -162,11 +231,15 @@ bcv_connect:
         ret
 .fail_iscsi:
         push    ax
+        push    dword [error_detail]
         call    iscsi_close
+        pop     dword [error_detail]
         pop     ax
 .fail_undi:
         push    ax
+        push    dword [error_detail]
         call    bcv_close_undi
+        pop     dword [error_detail]
         pop     ax
 .fail:
         call    error_print

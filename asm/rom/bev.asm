@@ -3,8 +3,9 @@
 %include "romgen.inc"
 %include "rom.inc"
 
-global rom_bev:function
+global bev_run:function
 
+extern boot_rom
 extern bcv_caller, bcv_close_undi, bcv_connect, bcv_keep
 extern error_print
 extern ev_boot_mode
@@ -23,14 +24,14 @@ FLAGS_IF        equ 200h
 
 INITCODE bev
 ;---------------------------------------------------------------------------
-; rom_bev [far] - bootstrap entry vector, called by the BIOS when it is our turn to boot
-; in:       nothing that counts
+; bev_run [jump] - bootstrap entry vector, called by the BIOS when it is our turn to boot
+; in:       the stack: far return address, segment of the ROM whose adapter it is (it is removed)
 ; out:      returns where the disk cannot be booted: nothing has changed then; or where it is to be
 ;           attached only (BootMode): INT 13h serves it
 ; clobbers: none
 ; needs:    a BIOS behind POST (no PMM, the ROM write-protected); 600 bytes of stack
 ;---------------------------------------------------------------------------
-rom_bev:
+bev_run:
         pushf
         pushad
         push    ds
@@ -38,9 +39,12 @@ rom_bev:
         push    fs
         push    gs
         cld
+        mov     bp, sp
         call    memory_allocate
+        mov     gs, [bp + BCV_FRAME.rom]
         jc      .no_memory
         mov     ds, ax
+        mov     [boot_rom], gs
         mov     [bcv_caller], sp
         mov     [bcv_caller + 2], ss
         mov     ss, ax
@@ -105,7 +109,7 @@ rom_bev:
         pop     ds
         popad
         popf
-        retf
+        retf    2
 .no_memory:
         call    error_print
         jmp     .done

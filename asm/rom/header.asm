@@ -9,6 +9,9 @@ global rom_checksum:data
 global rom_bdf:data
 global rom_device_list:data
 global rom_product:data
+global rom_bcv:function
+global rom_late:function
+global rom_late_old:data
 
 extern rom_init
 extern rom_blocks               ; length of the image / 512, by the linker
@@ -16,11 +19,12 @@ extern undi_loader
 extern undi_code_size           ; of the UNDI that is in the image
 extern undi_data_size
 %if BOOT_BEV
-extern rom_bev
+extern bev_run
 %else
-extern rom_bcv
+extern bcv_run
 %endif
 
+OPCODE_JMP_FAR  equ 0EAh
 ROM_SIGNATURE   equ 0AA55h
 PCIR_REVISION   equ 3           ; PCI Firmware Specification 3.0
 PCI_ETHERNET    equ 020000h     ; class code
@@ -37,6 +41,7 @@ at rom_header.size,             db rom_blocks
 at rom_header.entry,            jmp near rom_init
 rom_checksum:                   ; data: the ROM's byte sum is 0
 at rom_header.checksum,         db 0
+at rom_header.owner,            dw ROM_OWNER
 at rom_header.undi_rom_id,      dw undi_id_header
 at rom_header.pcir,             dw pcir_header
 at rom_header.pnp,              dw pnp_header
@@ -70,7 +75,7 @@ at pnp.product,                 dw rom_product
 %if BOOT_BEV
 at pnp.device_type,             db 02h, 00h, 00h        ; network, Ethernet
 at pnp.indicators,              db PNP_INDICATORS
-at pnp.bev,                     dw rom_bev
+at pnp.bev,                     dw rom_bcv
 %else
         ; a disk for the BIOS, so mass storage, SCSI, although the adapter's class is Ethernet
 at pnp.device_type,             db 01h, 00h, 00h
@@ -90,6 +95,43 @@ at undi_rom_id.data_size,       dw undi_data_size
 at undi_rom_id.code_size,       dw undi_code_size
 at undi_rom_id.bus_type,        db "PCIR"
         iend
+
+;---------------------------------------------------------------------------
+; rom_bcv [far] - boot vector of the $PnP header: tells the code whose adapter it is for
+; in:       nothing that counts
+; out:      as bcv_run or bev_run
+; clobbers: none
+; needs:    as bcv_run or bev_run
+;---------------------------------------------------------------------------
+rom_bcv:
+        push    cs
+        push    cs
+%if BOOT_BEV
+        call    bev_run
+%else
+        call    bcv_run
+%endif
+        retf
+
+;---------------------------------------------------------------------------
+; rom_late [jump] - INT 19h where the disk has to wait until POST is over (bcv_defer)
+; in:       the interrupt's frame on the stack
+; out:      jumps to the handler before us
+; clobbers: none
+; needs:    as rom_bcv
+;---------------------------------------------------------------------------
+rom_late:
+        push    ds
+        push    0
+        pop     ds
+        push    dword [cs:rom_late_old]
+        pop     dword [VECTOR_INT19]    ; once
+        pop     ds
+        push    cs
+        call    rom_bcv
+        db      OPCODE_JMP_FAR
+rom_late_old:                   ; data: the vector before us
+        dd      0
 
 rom_device_list:                ; data: other device numbers of the adapter
         dw      PCI_DEVICES, 0

@@ -40,6 +40,8 @@ rom_init:
         mov     ax, PNP_RETURN_NONE
         jc      .done
 .found:
+        push    cs
+        pop     es
         mov     di, rom_bdf
         mov     al, bl
         call    rom_store
@@ -114,17 +116,17 @@ adapter_find:
 
 ;---------------------------------------------------------------------------
 ; rom_store - change a byte of the ROM and keep its checksum right
-; in:       CS:DI = the byte; AL = its new value
+; in:       ES:DI = the byte; AL = its new value
 ; out:      nothing; where the ROM cannot be written nothing happens
 ; clobbers: AX, flags
 ; needs:    nothing
 ;---------------------------------------------------------------------------
 rom_store:
-        mov     ah, [cs:di]
-        mov     [cs:di], al
-        cmp     [cs:di], al
+        mov     ah, [es:di]
+        mov     [es:di], al
+        cmp     [es:di], al
         jne     .done                   ; the BIOS has write-protected the ROM
         sub     ah, al
-        add     [cs:rom_checksum], ah
+        add     [es:rom_checksum], ah
 .done:
         ret

@@ -9,6 +9,7 @@
 
 global memory_allocate:function
 global memory_release:function
+global pmm_find:function
 global memory_segment:data
 global memory_paragraphs:data
 global memory_pmm:data
@@ -216,7 +217,7 @@ pmm_call:
 ; in:       BX = paragraphs
 ; out:      CF = 0, AX = segment, EDX = 0, CX = KiB of base memory before; CF = 1: not enough
 ; clobbers: AX, CX, EDX, ES, flags
-; needs:    nothing
+; needs:    300 bytes of stack
 ;---------------------------------------------------------------------------
 ; The EBDA stays where it is, above the old top.
 memory_from_base:
@@ -230,12 +231,63 @@ memory_from_base:
         and     al, -PAGE_KIB           ; begins with a page
         cmp     ax, BASE_MEMORY_MIN
         jl      .none
+        call    memory_cleared
+        jc      .none
         mov     [es:BDA_BASE_MEMORY], ax
         shl     ax, 6
         xor     edx, edx
         ret
 .none:
         stc
+        ret
+
+;---------------------------------------------------------------------------
+; memory_cleared - will the BIOS clear base memory from here up?
+; in:       AX = KiB
+; out:      CF = 1: yes, the POST Memory Manager may give it away, and clears that before it boots
+; clobbers: flags
+; needs:    a BIOS; 300 bytes of stack
+;---------------------------------------------------------------------------
+; PMM 1.01: memory is zeroed before the bootstrap. SeaBIOS does that with all it might have given,
+; 7000h-8FFFFh; so the largest block that it has is looked at.
+memory_cleared:
+        pushad
+        push    es
+        movzx   edi, ax
+        shl     edi, 10
+        call    pmm_find
+        cmc
+        jnc     .done
+        xor     eax, eax                ; how much?
+        call    .ask
+        mov     esi, eax
+        call    .ask                    ; all of it: where?
+        test    eax, eax
+        jnz     .block
+        shr     esi, 4                  ; SeaBIOS told bytes
+        mov     eax, esi
+        call    .ask
+        test    eax, eax
+        jz      .done                   ; CF = 0: nothing is free
+.block:
+        mov     ebx, eax
+        mov     dx, PMM_DEALLOCATE
+        call    pmm_call
+        shl     esi, 4
+        add     ebx, esi
+        cmp     edi, ebx
+.done:
+        pop     es
+        popad
+        ret
+.ask:
+        mov     cx, PMM_CONVENTIONAL
+        mov     dx, PMM_ALLOCATE
+        call    pmm_call
+        inc     eax
+        jz      .unknown                ; PMM_FAILED -> 0
+        dec     eax
+.unknown:
         ret
 
 ;---------------------------------------------------------------------------

@@ -13,6 +13,7 @@ global message_target2:data
 global message_disk:data
 global message_attached:data
 global message_size:data
+global message_late:data
 global message_off:data
 
 extern boot_bdf
@@ -66,4 +67,5 @@ MSG message_target2, "  Second target ", F_IP, ev_target_ip2, ":", F_DEC16, ev_t
 MSG message_disk, "  Disk ", F_HEX8, int13_drive, "h"
 MSG message_attached, "  Disk attached, the BIOS boots another one"
 MSG message_size, ": ", F_DEC64, message_mib, " MiB, ", F_DEC64, disk_blocks, " blocks of ", F_DEC32, disk_block_size, " bytes", CRLF
+MSG message_late, "  No memory during POST: again when the BIOS boots", CRLF
 MSG message_off, "  BootProtocol=None: nothing to do", CRLF

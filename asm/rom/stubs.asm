@@ -12,12 +12,14 @@ global stub_int13:data
 global stub_int08:data
 global stub_int15:data
 global stub_int19:data
+global instance_here:data
 
 section .bss.stubs nobits alloc noexec write align=16
 stub_int13:     resb stub_size
 stub_int08:     resb stub_size
 stub_int15:     resb stub_size
 stub_int19:     resb stub_size
+instance_here:  resb instance_size      ; what other instances read: the same place in every ROM
 
 CODE stubs
 ;---------------------------------------------------------------------------

@@ -42,6 +42,7 @@ class Nic:
     netdev: arguments of `-netdev user` behind `user,id=n0`, or None for a cable without a peer
     link: False unplugs the cable before the machine starts
     bootindex: QEMU's boot order, None: not in it
+    slot: PCI device number, None: the next free one; ev: EV text for this adapter (needs a slot)
     """
 
     device: str
@@ -50,6 +51,8 @@ class Nic:
     link: bool = True
     bootindex: int | None = None
     mac: str = "52:54:00:12:34:56"
+    slot: int | None = None
+    ev: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,20 @@ class Machine:
             ]
         if self.ev is not None:
             argv += ["-fw_cfg", f"name={EV_FILE},file={_comma(ev_file)}"]
+        for name in self.own_ev():
+            file = ev_file.with_name(Path(name).name)
+            argv += ["-fw_cfg", f"name={name},file={_comma(file)}"]
         if self.gdb is not None:
             argv += ["-S", "-gdb", self.gdb]
         plugin = os.environ.get(PLUGIN_VARIABLE)
         if plugin:
             argv += ["-plugin", plugin]
         return [*argv, *self.extra]
+
+    def own_ev(self) -> dict[str, str]:
+        """Name of the fw_cfg file -> EV text of the adapters that have their own."""
+        nics = filter(None, (self.nic, *self.more_nics))
+        return {f"{EV_FILE}-00.{nic.slot:02x}.0": nic.ev for nic in nics if nic.ev is not None}
 
     def _nic_argv(self, nic: Nic, number: int) -> list[str]:
         argv: list[str] = []
@@ -116,6 +127,8 @@ class Machine:
             argv += ["-object", f"filter-dump,id=dump0,netdev=n0,file={_comma(self.pcap)}"]
         device = f"{nic.device},id=nic{number},netdev={net},mac={nic.mac}"
         device += f",romfile={_comma(nic.rom) if nic.rom is not None else ''}"
+        if nic.slot is not None:
+            device += f",addr={nic.slot:#x}"
         if nic.bootindex is not None:
             device += f",bootindex={nic.bootindex}"
         return [*argv, "-device", device]
@@ -213,6 +226,8 @@ def run(
     ev_file = folder / "ev.txt"
     if machine.ev is not None:
         ev_file.write_bytes(machine.ev.encode())
+    for name, text in machine.own_ev().items():
+        ev_file.with_name(Path(name).name).write_bytes(text.encode())
     log = folder / "qemu.log"
     with ExitStack() as stack:
         ports = {

@@ -15,7 +15,8 @@ rom_header = Struct(
     "checksum" / Int8ul,  # makes the byte sum of the image 0
     "reserved" / Bytes(9),
     "version" / Int16ul,  # offset of the version structure, 0 = none (our own use of a free word)
-    "reserved2" / Bytes(4),
+    "owner" / Int16ul,  # "RG": the word behind it is ours (our own use of free words)
+    "instance" / Int16ul,  # while the machine runs: data segment of the ROM's disk, 0 = none
     "undi_rom_id" / Int16ul,  # offset of the UNDI ROM ID, 0 = none
     "pcir" / Int16ul,  # offset of the PCI data structure, dword aligned
     "pnp" / Int16ul,  # offset of the $PnP expansion header, 0 = none
@@ -144,6 +145,7 @@ STRUCTS = {
     "pmm_header": pmm_header,
 }
 CONSTANTS = {
+    "ROM_OWNER": 0x4752,  # "RG"
     "EV_BLOCK_VERSION": 1,
     "EV_TEXT_MAX": 4096,
     "EV_LINE_MAX": 512,

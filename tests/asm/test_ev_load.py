@@ -47,6 +47,29 @@ def test_fw_cfg(machine: Machine) -> None:
     assert "fw_cfg opt/romgen/ev" in machine.console
 
 
+@pytest.mark.parametrize(
+    "bdf, name",
+    [(0x0018, "00.03.0"), (0x00FD, "00.1f.5"), (0xAB50, "ab.0a.0"), (0x0700, "07.00.0")],
+)
+@pytest.mark.parametrize("last", [True, False])
+def test_the_adapters_own_file_comes_first(
+    machine: Machine, bdf: int, name: str, last: bool
+) -> None:
+    machine.set("boot_bdf", bdf)
+    own = f"{FILE}-{name}"
+    files = {FILE: TEXT + b"LUN=7\n", f"{FILE}-00.04.0": b"", own: TEXT + b"LUN=9\n"}
+    machine.ports.fw_cfg.present = True
+    machine.ports.fw_cfg.files = dict(sorted(files.items(), reverse=last))
+    assert verdict(machine) is None
+    assert machine.bytes_of("ev_lun", 8)[1] == 9
+    assert machine.console == f"Boot variables: fw_cfg {own}\r\n"
+    del machine.ports.fw_cfg.files[own]
+    machine.ports.fw_cfg.files[own + "0"] = b""
+    assert verdict(machine) is None
+    assert machine.bytes_of("ev_lun", 8)[1] == 7
+    assert machine.console.endswith(f"Boot variables: fw_cfg {FILE}\r\n")
+
+
 def test_fw_cfg_comes_before_the_block(machine: Machine) -> None:
     offer(machine, TEXT + b"LUN=7\n")
     store(machine, pack(TEXT + b"LUN=9\n", 0))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 import pytest
-from bench.machine import DATA_SEGMENT, Machine
-from test_rom_init import OURS, adapter, pci_bios
+from bench.machine import DATA_SEGMENT, ROM_SEGMENT, Machine
+from test_rom_init import OURS, adapter, byte_sum, pci_bios
+from test_rom_memory import PostMemoryManager
 
 STEPS = ("ev_load", "undi_open", "net_init", "iscsi_open", "int13_install", "int15_install",
          "ibft_write")  # fmt: skip
@@ -18,9 +20,15 @@ class World:
     """Stand-ins for everything below the BCV: `fails` names the step that fails."""
 
     def __init__(
-        self, machine: Machine, fails: str = "", error: int = NO_TARGET, stuck: bool = False
+        self,
+        machine: Machine,
+        fails: str = "",
+        error: int = NO_TARGET,
+        stuck: bool = False,
+        drive: int = 0x80,
     ) -> None:
         self.trace: list[str] = []
+        self.drive = drive
         self.stuck = stuck  # the UNDI cannot be stopped
         for name in (*STEPS, "undi_close", "iscsi_close", "memory_release"):
             machine.replace(name, self._step(name, name == fails, error))
@@ -28,8 +36,8 @@ class World:
         adapter(machine, OURS)
         machine.write(machine.data, bytes(machine.address("stack_top")))
         machine.rom_writable()
+        machine.map(0xC0000, 0x40000)  # where other option ROMs and the PMM would be
         machine.call_far("rom_init", ax=OURS)
-        machine.rom_writable(False)
 
     def _step(self, name: str, fails: bool, error: int) -> Callable[[Machine], None]:
         def step(machine: Machine) -> None:
@@ -48,7 +56,7 @@ class World:
                 machine.set("disk_blocks", 0x300000001, 8)
                 machine.set("disk_block_size", 512, 4)
             if name == "int13_install":
-                machine.set("int13_drive", 0x80, 1)
+                machine.set("int13_drive", self.drive, 1)
             machine.set_reg("ax", error)
             machine.set_cf(fails)
 
@@ -121,6 +129,56 @@ def test_no_memory_is_printed(machine: Machine) -> None:
     run(machine)
     assert world.trace == []
     assert machine.console.startswith("RG-1002 no memory")
+
+
+def test_no_memory_in_post_is_tried_again_at_int_19h(machine: Machine) -> None:
+    world = World(machine)
+    PostMemoryManager(machine, 0)
+    old = struct.pack("<HH", 0xFF53, 0xF000)  # an IRET
+    allocate = ["none", "memory"]
+
+    def memory(machine: Machine) -> None:
+        none = allocate.pop(0) == "none"
+        machine.set_reg("ax", 1002 if none else DATA_SEGMENT)
+        machine.set_cf(none)
+
+    machine.replace("memory_allocate", memory)
+    machine.allow(0x19 * 4, 4, "vector 19h")
+    before = byte_sum(machine)
+    run(machine)
+    assert world.trace == [] and "again when the BIOS boots" in machine.console
+    late = struct.pack("<HH", machine.address("rom_late"), ROM_SEGMENT)
+    assert machine.read(0x19 * 4, 4) == late and byte_sum(machine) == before
+    machine.call_interrupt(0x19)
+    assert world.trace == list(STEPS)
+    assert machine.read(0x19 * 4, 4) == old
+
+
+@pytest.mark.parametrize("same", ["both", "lun", "name"])
+def test_another_adapter_with_a_disk(machine: Machine, same: str) -> None:
+    """Its ROM is at C0000h, its data segment at 50000h, its disk is 80h."""
+    world = World(machine, drive=0x81)
+    machine.set("ev_force_boot", 1, 1)
+    machine.set("login_target_name", machine.address("ev_target_name"))
+    machine.set("ev_target_name", b"iqn.2007-09.org.example:disk\0")
+    machine.set("session_lun", bytes([0, 1, 0, 0, 0, 0, 0, 0]))
+    machine.map(0x50000, 0x1000)
+    machine.write(0x50000 + machine.address("instance_here"), struct.pack(
+        "<4H", 0x100, 0x102, 0x108, 0x110))  # fmt: skip
+    lun = 2 if same == "name" else 1
+    name = b"iqn.2007-09.org.example:di" + (b"rt\0" if same == "lun" else b"sk\0")
+    content = struct.pack("<BxHxxxx8s", 0x80, 0x28, bytes([0, lun, 0, 0, 0, 0, 0, 0])) + name
+    machine.write(0x50100, content)
+    machine.write(0xC0000, struct.pack("<H16xHH", 0xAA55, 0x4752, 0x5000))
+    run(machine)
+    if same != "both":
+        # a table below 512 KiB (the bench's data segment) must not take the place of the other's
+        assert world.trace[-1] == "int15_install"
+        assert machine.get("ev_force_boot", 1) == 0
+    else:
+        assert world.trace[-3:] == ["iscsi_close", "undi_close", "memory_release"]
+        assert machine.console.splitlines()[-1].startswith("RG-1009 ")
+        assert "(0x00000028)" in machine.console
 
 
 def test_the_adapter_is_searched_where_init_could_not_keep_it(machine: Machine) -> None:

@@ -10,14 +10,21 @@ from bench.machine import Machine
 PMM = 0xF2000
 PMM_ENTRY = 0xF2100
 CONVENTIONAL_PERMANENT_ALIGNED = 13
+CONVENTIONAL = 1
 PAGE = 4096 // 16
 
 
 class PostMemoryManager:
-    """$PMM at F200:0 whose entry is a Python function; records its calls."""
+    """$PMM at F200:0 whose entry is a Python function; records its calls.
 
-    def __init__(self, machine: Machine, address: int) -> None:
-        self.address = address
+    address: of permanent blocks; free: (start, size) of what it could give away for POST, in bytes;
+    told_in: bytes in which it tells the size of that (16 by the specification)
+    """
+
+    def __init__(
+        self, machine: Machine, address: int, free: tuple[int, int] = (0, 0), told_in: int = 16
+    ) -> None:
+        self.address, self.free, self.told_in = address, free, told_in
         self.calls: list[tuple[int, ...]] = []
         machine.map(0xE0000, 0x20000)
         header = b"$PMM" + bytes([1, 16, 0]) + struct.pack("<HH", PMM_ENTRY - PMM, PMM >> 4)
@@ -31,7 +38,13 @@ class PostMemoryManager:
         at = machine.reg("ss") * 16 + machine.reg("sp") + 4
         function, length, handle, flags = struct.unpack("<HIIH", machine.read(at, 12))
         result = 0
-        if function == 0:
+        if function == 0 and flags == CONVENTIONAL:
+            start, size = self.free
+            if length == 0:
+                result = size // self.told_in
+            elif length * 16 <= size:
+                result = start
+        elif function == 0:
             self.calls.append((function, length, handle, flags))
             result = self.address
         else:
@@ -129,6 +142,21 @@ def test_base_memory_where_the_pmm_has_none(machine: Machine, answer: int) -> No
     kib = base_kib(machine)
     noise(machine, kib * 1024)
     assert machine.call("memory_allocate").ax == kib * 64
+
+
+@pytest.mark.parametrize("told_in", [1, 16])
+@pytest.mark.parametrize("over", [0, 16])
+def test_base_memory_that_the_pmm_clears_is_refused(
+    machine: Machine, told_in: int, over: int
+) -> None:
+    kib = base_kib(machine)
+    start = 0x7000
+    pmm = PostMemoryManager(machine, 0, (start, kib * 1024 - start + over), told_in)
+    noise(machine, kib * 1024)
+    result = machine.call("memory_allocate")
+    assert result.ax == (1002 if over else kib * 64)
+    assert base_memory(machine) == (639 if over else kib)
+    assert pmm.calls[-1] == (2, start)
 
 
 def test_base_memory_where_there_is_no_pmm(machine: Machine) -> None:
