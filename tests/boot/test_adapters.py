@@ -14,12 +14,16 @@ from romgen.boot.qemu import Machine, Nic, Run, Stop, run
 from romgen.boot.tgt import Lun, Tgtd
 
 DISKS = {1: FactsDisk(disk_id=0x15C51001), 2: FactsDisk(disk_id=0x15C52002)}
-SLOTS = (0x0A, 0x1D)  # letters in the file's name too
-MACS = ("52:54:00:12:34:56", "52:54:00:12:34:57")
+SLOTS = (0x0A, 0x1D, 0x0B, 0x13)  # letters in the file's name too
 
 
 def play(
-    rom: Path, device: str, folder: Path, wires: tuple[str, str], texts: list[dict[str, str] | None]
+    rom: Path,
+    device: str,
+    folder: Path,
+    wires: tuple[str, ...],
+    texts: list[dict[str, str] | None],
+    memory_mib: int = 64,
 ) -> tuple[Run, GuestReport]:
     """wires: "good" or "unplugged"; texts: changes for each adapter, None: no own file."""
     luns = []
@@ -34,14 +38,14 @@ def play(
                 rom,
                 link=wire == "good",
                 bootindex=index,
-                mac=MACS[index],
+                mac=f"52:54:00:12:34:{0x56 + index:02x}",
                 slot=SLOTS[index],
                 ev=None if text is None else ev.for_tgtd(tgt, 1, **text),
             )
             for index, (wire, text) in enumerate(zip(wires, texts, strict=True))
         ]
         everybody = ev.for_tgtd(tgt, 1, ForceBoot="True", ConnectTimeout="3", ConnectRetries="0")
-        machine = Machine(nics[0], ev=everybody, more_nics=tuple(nics[1:]))
+        machine = Machine(nics[0], ev=everybody, more_nics=tuple(nics[1:]), memory_mib=memory_mib)
         result = run(machine, Stop(90), folder)
     report = guest_report(result.console.lines)
     assert result.status == EXIT_PASS and report.complete, result.console.text
@@ -98,3 +102,13 @@ def test_without_the_first_adapters_link_its_disk_comes_through_the_second(
 ) -> None:
     _, report = play(rom, device, tmp_path, ("unplugged", "good"), [None, None])
     assert ids(report) == names(1)
+
+
+def test_four_adapters_and_16_mib(rom: Path, device: str, tmp_path: Path) -> None:
+    texts: list[dict[str, str] | None] = [{"BootProtocol": "None"}, {"LUN": "9"}, {}, {"LUN": "2"}]
+    wires = ("good", "good", "unplugged", "good")
+    result, report = play(rom, device, tmp_path, wires, texts, memory_mib=16)
+    for slot in SLOTS:
+        assert f"adapter 00:{slot:02x}.0\n" in result.console.text
+    assert report.facts["drive"] == ["80"]
+    assert ids(report) == names(2)
