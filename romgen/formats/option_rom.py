@@ -81,8 +81,8 @@ version_info = Struct(
     "source_date" / Int32ul,  # seconds since 1970, of the commit or SOURCE_DATE_EPOCH
     "git_id" / Bytes(20),  # SHA-1 of the commit, 0 = unknown
     "build_id" / Bytes(8),  # of everything that went into the image
-    "text" / Int16ul,  # offset of the version as ASCIZ, 0 = none
-    "reserved" / Bytes(14),
+    "text" / Int16ul,  # offset of the version as ASCIZ in the image, mostly of `label`
+    "label" / Bytes(14),  # the version as ASCIZ
 )
 
 pnp = Struct(

@@ -57,7 +57,7 @@ def _bytes_meaning(name: str, value: bytes) -> str:
         return "no jump" if target is None else f"jump to 0x{target:x}"
     if name == "undi_revision" and len(value) == 3:
         return f"{value[2]}.{value[1]}.{value[0]}"
-    if name in ("signature", "bus_type"):
+    if name in ("signature", "bus_type", "label"):
         return value.decode("latin-1").__repr__()
     return ""
 
