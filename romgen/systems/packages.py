@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from romgen.boot.process import run_tool
@@ -14,29 +16,51 @@ PATIENCE = 600.0
 KERNEL_META = "linux-image-amd64"
 
 
+def _asked(words: Sequence[str], pattern: str) -> str | None:
+    """What `pattern` finds in apt-cache's answer; as root the lists are fetched where nothing is.
+
+    A container's package lists are often empty.
+    """
+    for fetch in (False, True):
+        if fetch:
+            if os.geteuid() != 0:
+                return None
+            run_tool(["apt-get", "-q", "-o", "Acquire::Retries=3", "update"], timeout=PATIENCE)
+        try:
+            found = re.search(pattern, run_tool(["apt-cache", *words]), re.MULTILINE)
+        except RomgenError as error:
+            if error.code != "tool-failed":  # apt-cache fails for names that it does not know
+                raise
+            continue
+        if found is not None and found[1] != "(none)":
+            return found[1]
+    return None
+
+
+def _unknown(package: str) -> RomgenError:
+    return RomgenError(
+        "package-unknown",
+        package,
+        "apt does not know this package",
+        "run: apt-get update (on Debian 12, amd64)",
+        status=EXIT_TOOL,
+    )
+
+
 def candidate(package: str) -> str:
     """The version that apt would install. Error: apt does not know the package."""
-    policy = run_tool(["apt-cache", "policy", package])
-    found = re.search(r"^ *Candidate: (\S+)", policy, re.MULTILINE)
-    if found is None or found[1] == "(none)":
-        raise RomgenError(
-            "package-unknown",
-            package,
-            "apt does not know this package",
-            "run: apt-get update (Debian 12 on amd64)",
-            status=EXIT_TOOL,
-        )
-    return found[1]
+    found = _asked(["policy", package], r"^ *Candidate: (\S+)")
+    if found is None:
+        raise _unknown(package)
+    return found
 
 
 def kernel_package() -> str:
     """The package that Debian's kernel of the day is in."""
-    depends = run_tool(["apt-cache", "depends", KERNEL_META])
-    found = re.search(r"Depends: (linux-image-\S+)", depends)
+    found = _asked(["depends", KERNEL_META], r"Depends: (linux-image-\S+)")
     if found is None:
-        candidate(KERNEL_META)
-        raise RomgenError("package-unknown", KERNEL_META, "depends on no kernel")
-    return found[1]
+        raise _unknown(KERNEL_META)
+    return found
 
 
 def unpacked(package: str) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from romgen.errors import RomgenError
+from romgen.systems import packages
 from romgen.systems.cache import cached
 from romgen.systems.cpio import archive
 from romgen.systems.image import PART_FIRST, ext4_disk, file_in
@@ -124,3 +125,24 @@ def test_a_shared_file_is_not_changed(tmp_path: Path) -> None:
     put(tmp_path / "tree", "new", 0o755)
     assert (tmp_path / "cache").read_text() == "old"
     assert (tmp_path / "tree").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize(("root", "calls"), [(True, 3), (False, 1)])
+def test_empty_package_lists_are_fetched_once(
+    monkeypatch: pytest.MonkeyPatch, root: bool, calls: int
+) -> None:
+    asked: list[str] = []
+
+    def tool(argv: list[str], **_: object) -> str:
+        asked.append(argv[0])
+        return "  Candidate: 1.2-3\n" if "apt-get" in asked else "  Candidate: (none)\n"
+
+    monkeypatch.setattr(packages, "run_tool", tool)
+    monkeypatch.setattr(os, "geteuid", lambda: 0 if root else 1000)
+    if root:
+        assert packages.candidate("thing") == "1.2-3"
+    else:
+        with pytest.raises(RomgenError) as error:
+            packages.candidate("thing")
+        assert error.value.code == "package-unknown" and "apt-get update" in error.value.hint
+    assert len(asked) == calls
