@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -16,6 +17,9 @@ from bench.contract import Contract, parse_tree  # noqa: E402
 from bench.coverage import Coverage, write_lines, write_stack  # noqa: E402
 from bench.machine import Machine  # noqa: E402
 from bench.program import Program  # noqa: E402
+from models.e1000 import E1000  # noqa: E402
+from models.io_rig import MODELS, Make, Rig  # noqa: E402
+from models.undi_client import Client  # noqa: E402
 
 from romgen.build import Built, build  # noqa: E402
 from romgen.project import Project  # noqa: E402
@@ -74,3 +78,33 @@ def machine_with_undi(
 ) -> Machine:
     """A fresh machine with the ROM and the UNDI loaded at its segments."""
     return Machine(rom_program, contracts, undi_program, coverage=asm_coverage)
+
+
+@pytest.fixture(scope="session")
+def io_programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Program, Program]]:
+    project = Project(ROOT, tmp_path_factory.mktemp("build-io"))
+    found = {name: build(project, f"iscsi-{name}") for name in MODELS}
+    return {
+        name: (Program.load(built.elf), Program.load(built.undi_elf))
+        for name, built in found.items()
+    }
+
+
+@pytest.fixture
+def make_io(
+    io_programs: dict[str, tuple[Program, Program]],
+    contracts: dict[str, Contract],
+    asm_coverage: Coverage,
+) -> Make:
+    """Adapter with I/O ports by name, with the model's options."""
+
+    def made(name: str, **options: object) -> Rig:
+        rom, undi = io_programs[name]
+        machine = Machine(rom, contracts, undi, coverage=asm_coverage)
+        nic = MODELS[name](machine, **options)  # type: ignore[arg-type]
+        client = Client(machine, cast(E1000, nic), undi)
+        machine.set("undi_bdf", nic.bdf)
+        assert not machine.call("undi_load").cf
+        return Rig(name, client, nic)
+
+    return made

@@ -1,131 +1,37 @@
-"""undi/nic: rtl8139, pcnet, ne2k, eepro100 behind models of their chips, by the UNDI's opcodes."""
+"""undi/nic: rtl8139, pcnet, ne2k, eepro100 behind models of their chips: what holds for each."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import cast
 
 import pytest
-from bench.contract import Contract
-from bench.coverage import Coverage
-from bench.machine import Machine
-from bench.program import Program
-from conftest import ROOT
-from models.e1000 import E1000
-from models.eepro100 import Eepro100
-from models.io_nic import PORTS, IoNic
+from models.io_nic import PORTS
+from models.io_rig import (
+    DONE,
+    MEDIA,
+    MODELS,
+    NO_NIC,
+    OK,
+    OWN,
+    PEER,
+    RECEIVE,
+    TRANSMIT_ERROR,
+    Make,
+    Rig,
+    frame,
+    op,
+)
 from models.ne2k import Ne2k
-from models.pcnet import Pcnet
-from models.rtl8139 import Rtl8139
-from models.undi_client import Client
 
-from romgen.build import build
 from romgen.formats import pxe
-from romgen.project import Project
 
-PEER, OWN = bytes.fromhex("020000000001"), bytes.fromhex("525400123456")
 OTHER, LAA = bytes.fromhex("0200000000fe"), bytes.fromhex("021122334455")
 GROUP, BROADCAST = bytes.fromhex("01005e0a0b0c"), b"\xff" * 6
-OK, MEDIA, NO_NIC, TRANSMIT_ERROR = 0, 0x61, 0x63, 0x6B
-DONE, TRANSMIT, RECEIVE = 0, 2, 3
-MODELS: dict[str, type[IoNic]] = {
-    "rtl8139": Rtl8139,
-    "pcnet": Pcnet,
-    "ne2k": Ne2k,
-    "eepro100": Eepro100,
-}
-Programs = dict[str, tuple[Program, Program]]
-
-
-@dataclass
-class Rig:
-    """One adapter and the client of its UNDI, which is loaded and not started."""
-
-    name: str
-    client: Client
-    nic: IoNic
-
-    def start(self) -> int:
-        return self.client.call(op("START_UNDI"), pxe.p_start, ax=self.nic.bdf)[0]
-
-    def initialize(self) -> int:
-        return self.client.call(op("INITIALIZE"), pxe.p_initialize)[0]
-
-    def open(self, packet_filter: int = 3) -> int:
-        return self.client.call(op("OPEN"), pxe.p_open, filter=packet_filter)[0]
-
-    def ready(self) -> Rig:
-        assert self.start() == self.client.call(op("STARTUP"))[0] == OK
-        assert self.initialize() == OK
-        return self
-
-    def opened(self, packet_filter: int = 3) -> Rig:
-        assert self.ready().open(packet_filter) == OK
-        return self
-
-    def close(self) -> int:
-        return self.client.call(op("CLOSE"))[0]
-
-    def filter(self, packet_filter: int) -> int:
-        return self.client.call(op("SET_PACKET_FILTER"), pxe.p_set_filter, filter=packet_filter)[0]
-
-    def station(self, address: bytes) -> int:
-        raw = address.ljust(16, b"\0")
-        return self.client.call(op("SET_STATION_ADDRESS"), pxe.p_set_station, address=raw)[0]
-
-    def information(self) -> tuple[bytes, bytes, int]:
-        """Address in use, address burnt in, receive buffers."""
-        _, block = self.client.call(op("GET_INFORMATION"), pxe.p_information)
-        return block["current_address"][:6], block["permanent_address"][:6], block["rx_buf_count"]
-
-    def take(self) -> list[bytes]:
-        """Everything that comes, over several rounds."""
-        return [frame for _ in range(4) for frame in self.client.drain()]
-
-
-Make = Callable[..., Rig]
-
-
-@pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Programs:
-    project = Project(ROOT, tmp_path_factory.mktemp("build-io"))
-    found = {name: build(project, f"iscsi-{name}") for name in MODELS}
-    return {
-        name: (Program.load(built.elf), Program.load(built.undi_elf))
-        for name, built in found.items()
-    }
-
-
-@pytest.fixture
-def make(programs: Programs, contracts: dict[str, Contract], asm_coverage: Coverage) -> Make:
-    """Adapter by name, with the model's options."""
-
-    def made(name: str, **options: object) -> Rig:
-        rom, undi = programs[name]
-        machine = Machine(rom, contracts, undi, coverage=asm_coverage)
-        nic = MODELS[name](machine, **options)  # type: ignore[arg-type]
-        client = Client(machine, cast(E1000, nic), undi)
-        machine.set("undi_bdf", nic.bdf)
-        assert not machine.call("undi_load").cf
-        return Rig(name, client, nic)
-
-    return made
 
 
 @pytest.fixture(params=list(MODELS))
-def rig(request: pytest.FixtureRequest, make: Make) -> Rig:
-    return make(request.param)
-
-
-def op(name: str) -> int:
-    return pxe.CONSTANTS[f"OP_{name}"]
-
-
-def frame(number: int = 0, size: int = 100, dest: bytes = OWN) -> bytes:
-    head = dest + PEER + b"\x08\x00" + struct.pack("<H", number)
-    return head + bytes((number * 7 + n) & 0xFF for n in range(size - len(head)))
+def rig(request: pytest.FixtureRequest, make_io: Make) -> Rig:
+    return make_io(request.param)
 
 
 def test_start_shows_the_address(rig: Rig) -> None:
@@ -149,9 +55,9 @@ def test_no_ports(rig: Rig, break_it: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(MODELS))
-def test_an_address_that_cannot_be_one(make: Make, name: str) -> None:
+def test_an_address_that_cannot_be_one(make_io: Make, name: str) -> None:
     for mac in (b"\x01" + OWN[1:], bytes(6)):
-        assert make(name, mac=mac).start() == NO_NIC
+        assert make_io(name, mac=mac).start() == NO_NIC
 
 
 def test_dead_at_start(rig: Rig) -> None:
@@ -416,103 +322,3 @@ def test_statistics(rig: Rig) -> None:
         _, block = rig.client.call(op("GET_STATISTICS"), pxe.p_statistics)
         assert block["rx_resource_errors"] == lost[rig.name]
         assert block["rx_crc_errors"] == (3 if rig.name == "ne2k" else 0)
-
-
-# --- one chip's own -------------------------------------------------------------------------------
-
-
-def test_rtl8139_ring_that_makes_no_sense(make: Make) -> None:
-    rig = make("rtl8139").opened()
-    nic = cast(Rtl8139, rig.nic)
-    for length in (0xFFF0, 5):
-        nic.receive(frame())
-        nic.machine.write(nic.start + nic.read + 2, struct.pack("<H", length))
-        assert rig.take() == []
-        nic.receive(frame(9))
-        assert rig.take() == [frame(9)]
-
-
-def test_ne2k_ring_that_makes_no_sense(make: Make) -> None:
-    rig = make("ne2k").opened()
-    nic = cast(Ne2k, rig.nic)
-    for at, value in ((1, 0x10), (1, 0xC0), (3, 0xFF), (2, 4)):
-        nic.receive(frame())
-        page = nic.page0[1] + (nic.page0[3] + 1 - nic.page0[1]) % (nic.page0[2] - nic.page0[1])
-        if at == 2:
-            nic.memory[page * 256 + 2 : page * 256 + 4] = b"\x04\0"
-        else:
-            nic.memory[page * 256 + at] = value
-        if at == 3:
-            assert rig.client.isr(2)[0] == DONE  # longer than any frame: left out
-        assert rig.take() == []
-        nic.receive(frame(9))
-        assert rig.take() == [frame(9)]
-
-
-def test_ne2k_data_port_that_never_ends(make: Make) -> None:
-    rig = make("ne2k")
-    nic = cast(Ne2k, rig.nic)
-    nic.silent = True
-    assert rig.start() == NO_NIC
-    nic.silent = False
-    rig.opened()
-    nic.silent = True
-    nic.receive(frame())
-    assert rig.take() == []
-    assert rig.client.transmit([frame(dest=PEER)]) == TRANSMIT_ERROR
-    nic.silent = False
-    nic.receive(frame(9))
-    assert rig.take() == [frame(9)]
-
-
-def test_pcnet_left_in_32_bit_mode(make: Make) -> None:
-    rig = make("pcnet", dwords=True).opened()
-    rig.nic.receive(frame())
-    assert rig.take() == [frame()]
-    assert rig.information()[1] == OWN
-    assert rig.client.transmit([frame(dest=PEER)]) == OK
-    assert rig.nic.sent == [frame(dest=PEER)]
-    assert rig.close() == OK and rig.nic.quiet()
-
-
-@pytest.mark.parametrize("bits", [6, 8])
-@pytest.mark.parametrize("device", [0x1209, 0x1229, 0x2449])
-def test_eepro100_of_each_kind(make: Make, bits: int, device: int) -> None:
-    assert make("eepro100", address_bits=bits, device=device).start() == OK
-
-
-def test_eepro100_silent_parts(make: Make) -> None:
-    rig = make("eepro100")
-    nic = cast(Eepro100, rig.nic)
-    nic.eeprom_dead = True
-    assert rig.start() == NO_NIC
-    nic.eeprom_dead = False
-    assert rig.start() == rig.client.call(op("STARTUP"))[0] == OK
-    nic.phy_dead = True
-    assert rig.initialize() == NO_NIC
-    nic.phy_dead = False
-    assert rig.initialize() == OK
-    assert rig.open() == OK
-    nic.busy = True
-    assert rig.client.transmit([frame(dest=PEER)]) != OK
-    nic.busy = False
-    assert rig.close() == OK
-
-
-def test_eepro100_receiver_stops_while_it_is_read(make: Make) -> None:
-    """The last buffer fills between the look at its descriptor and the look at the receiver."""
-    rig = make("eepro100").opened()
-    nic = cast(Eepro100, rig.nic)
-    old = nic.machine.ports.readers[PORTS]
-    burst = [frame(n) for n in range(16)]
-
-    def fill(size: int) -> int:
-        nic.machine.ports.readers[PORTS] = old
-        for one in burst:
-            nic.receive(one)
-        return old(size)
-
-    nic.machine.ports.readers[PORTS] = fill
-    assert rig.take() == burst
-    nic.receive(frame(99))
-    assert rig.take() == [frame(99)]
