@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 from romgen.image.model import Image
 
@@ -54,14 +56,28 @@ def read_pe(image: Image) -> Pe | None:
     import lief  # 0.4 s and 60 MB: not before it is needed
 
     lief.logging.disable()
-    # As a stream: lief takes short bytes for a file's name.
-    found = lief.PE.parse(io.BytesIO(image.data[offset - image.offset :]))
-    if found is None:
-        return None
+    config = lief.PE.ParserConfig()
+    # Only headers and sections are wanted; damaged tables can keep lief busy for seconds.
+    for name in ("exports", "imports", "rsrc", "reloc", "exceptions", "arm64x_binary"):
+        setattr(config, f"parse_{name}", False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of numbers that its enumerations lack
+        # As a stream: lief takes short bytes for a file's name.
+        found = lief.PE.parse(io.BytesIO(image.data[offset - image.offset :]), config)
+        return None if found is None else _read(found, offset)
+
+
+def _plain(value: Any) -> int:
+    """An enumeration's number; lief gives a plain number where it knows no name for it."""
+    return int(getattr(value, "value", value))
+
+
+def _read(found: Any, offset: int) -> Pe:
+    """What is wanted of lief's binary."""
     return Pe(
         offset=offset,
-        machine=int(found.header.machine.value),
-        subsystem=int(found.optional_header.subsystem.value),
+        machine=_plain(found.header.machine),
+        subsystem=_plain(found.optional_header.subsystem),
         entry=int(found.optional_header.addressof_entrypoint),
         image_size=int(found.optional_header.sizeof_image),
         timestamp=int(found.header.time_date_stamps),

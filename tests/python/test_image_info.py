@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import time
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,23 @@ def test_real_efi_rom(capsys: pytest.CaptureFixture[str]) -> None:
     assert [part["name"] for part in pe["sections"]][:2] == [".text", ".rodata"]
     text, data = pe["sections"][0], path.read_bytes()
     assert pe["offset"] + text["offset"] + text["size"] <= len(data)
+
+
+@pytest.mark.skipif(not REAL, reason="install ipxe-qemu for other people's ROMs")
+def test_damaged_pe_is_read_or_refused_at_once() -> None:
+    path = next(path for path in REAL if path.name == "efi-ne2k_pci.rom")
+    data = bytearray(parse(path.read_bytes()).images[1].data)
+    start = int.from_bytes(data[0x16:0x18], "little")
+    header = start + int.from_bytes(data[start + 0x3C : start + 0x40], "little")
+    odd = bytearray(data)
+    odd[header + 24 + 68 : header + 24 + 70] = b"\x42\x42"  # a subsystem without a name
+    found = read_pe(parse(bytes(odd)).images[0])
+    assert found is not None and found.subsystem == 0x4242
+    rng = random.Random(1)
+    began = time.process_time()
+    for _ in range(100):
+        bad = bytearray(data)
+        for _ in range(4):
+            bad[header + rng.randrange(0x200)] = rng.choice((0, 1, 0x7F, 0x80, 0xFF))
+        read_pe(parse(bytes(bad)).images[0])
+    assert time.process_time() - began < 10  # some 5 ms each; tables of 2 GiB took seconds
