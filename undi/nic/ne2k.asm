@@ -1,5 +1,5 @@
-; NE2000 for PCI: Realtek RTL8029. No bus master: frames go through a port of words into and out of its
-; own memory. It cannot say whether there is a link.
+; NE2000 for PCI: Realtek RTL8029. No bus master: frames go through a port into and out of its own
+; memory, two words at once, which PCI adapters of this kind allow. It cannot say whether there is a link.
 ;
 ; QEMU's adapter compares a frame's address with the one burnt in, whatever PAR says: where the station
 ; address is another, it lets everything in and filter_passes chooses.
@@ -164,14 +164,14 @@ ne2k_wait:
 
 ;---------------------------------------------------------------------------
 ; ne2k_read - bytes of the adapter's memory; in the ring, from its end on to its beginning
-; in:       AX = address there, CX = bytes, even; ES:DI = where they go
+; in:       AX = address there, CX = bytes, a multiple of 4; ES:DI = where they go
 ; out:      CF = 0, DI = behind them; CF = 1: they do not come
 ; clobbers: EAX, ECX, EDX, DI, flags
 ;---------------------------------------------------------------------------
 ne2k_read:
         mov     dl, CR_START | CR_READ
         call    ne2k_data
-        rep insw
+        rep insd
 ne2k_data_done:                         ; fallthrough: until the adapter has done its part
         mov     cx, DATA_MS
         mov     al, ISR_RDC
@@ -180,8 +180,8 @@ ne2k_data_done:                         ; fallthrough: until the adapter has don
 
 ;---------------------------------------------------------------------------
 ; ne2k_data - point the data port
-; in:       AX = address, CX = bytes, DL = command
-; out:      CX = words, DX = data port
+; in:       AX = address, CX = bytes, a multiple of 4; DL = command
+; out:      CX = dwords, DX = data port
 ; clobbers: AX, CX, DX, flags
 ;---------------------------------------------------------------------------
 ne2k_data:
@@ -209,7 +209,7 @@ ne2k_data:
         pop     ax
         out     dx, al
         add     dx, NE_DATA - NE_CR
-        shr     cx, 1
+        shr     cx, 2
         ret
 
 ;---------------------------------------------------------------------------
@@ -335,12 +335,12 @@ ne2k_transmit:
         pop     cx
         jc      .fail
         push    cx
-        inc     cx
-        and     cl, ~1
+        add     cx, 3
+        and     cl, ~3
         mov     ax, TX_PAGE << 8
         mov     dl, CR_START | CR_WRITE
         call    ne2k_data
-        rep outsw
+        rep outsd
         call    ne2k_data_done
         pop     cx
         jc      .fail
@@ -400,8 +400,8 @@ ne2k_receive:
         cmp     cx, RX_LONGEST - ne2k_rx_size
         ja      .free
         push    cx
-        inc     cx
-        and     cl, ~1
+        add     cx, 3
+        and     cl, ~3
         add     ax, ne2k_rx_size
         mov     di, rx_buffers
         call    ne2k_read

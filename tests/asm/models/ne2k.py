@@ -1,4 +1,4 @@
-"""An RTL8029: memory of its own behind a port of words.  A full ring stops it, as a DP8390."""
+"""An RTL8029: memory of its own behind a port of two words.  A full ring stops it, as a DP8390."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Ne2k(IoNic):
         return self.page0[low] | self.page0[low + 1] << 8
 
     def get(self, offset: int, size: int) -> int:
-        if offset == 0x10 and size == 2:
-            return int.from_bytes(self._data(READ), "little")
+        if offset == 0x10 and size == 4:
+            return int.from_bytes(self._data(READ) + self._data(READ), "little")
         if size != 1:
             raise ModelError(f"register {offset:#x} is read with {size} bytes")
         if offset == 0x1F:
@@ -52,12 +52,13 @@ class Ne2k(IoNic):
         raise ModelError(f"register {offset:#x} of page 0 is read")
 
     def set(self, offset: int, size: int, value: int) -> None:
-        if offset == 0x10 and size == 2:
-            place = self._word(8)
-            self._data(WRITE)
-            if not 0x4000 <= place < 0xC000:
-                raise ModelError(f"the data port writes at {place:#x}")
-            self.memory[place : place + 2] = value.to_bytes(2, "little")
+        if offset == 0x10 and size == 4:
+            for word in (value & 0xFFFF, value >> 16):
+                place = self._word(8)
+                self._data(WRITE)
+                if not 0x4000 <= place < 0xC000:
+                    raise ModelError(f"the data port writes at {place:#x}")
+                self.memory[place : place + 2] = word.to_bytes(2, "little")
         elif size != 1:
             raise ModelError(f"register {offset:#x} is written with {size} bytes")
         elif offset == 0:
