@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import pytest
 from bench.machine import DATA_SEGMENT, Machine
@@ -15,7 +16,7 @@ PROGRAM = 0x600  # a booted program that calls INT 13h, as INT 60h
 READ = {"al": 1, "es": 0x2000, "bx": 0, "cx": 1, "dh": 0}
 
 
-def attached(machine: Machine, mode: int = ATTACH, **more: int) -> tuple[PeerDisk, Caller]:
+def attached(machine: Machine, mode: int = ATTACH, **more: Any) -> tuple[PeerDisk, Caller]:
     """Behind the boot connection vector; INT 19h leads to a BIOS that counts in `bootstraps`."""
     machine.__dict__["bootstraps"] = 0
 
@@ -53,7 +54,7 @@ def test_the_number_is_behind_all_others(
 
 def test_int_19h_changes_no_register_but_eax(machine: Machine) -> None:
     attached(machine)
-    given = {"ebx": 1, "ecx": 2, "edx": 3, "esi": 4, "edi": 5, "ebp": 6, "ds": 7, "es": 8}
+    given: dict[str, Any] = {"ebx": 1, "ecx": 2, "edx": 3, "esi": 4, "edi": 5, "ebp": 6, "ds": 7, "es": 8}
     result = machine.call_interrupt(0x19, **given)
     assert {name: result.regs[name] for name in given} == given
 
@@ -87,7 +88,7 @@ def test_a_program_can_read_the_disk_as_80h(machine: Machine) -> None:
     disk, _ = attached(machine)
     machine.call_interrupt(0x19)
     machine.allow(CALLER_STACK_TOP - 8, 1, "the program's flags on the stack")
-    regs = {"eax": 0x0201, "ecx": 1, "edx": 0x80, "ebx": 0, "es": 0x2000}
+    regs: dict[str, Any] = {"eax": 0x0201, "ecx": 1, "edx": 0x80, "ebx": 0, "es": 0x2000}
     assert not machine.call_interrupt(0x60, **regs).cf
     assert machine.read(0x20000, 512) == disk.sectors(0, 1)
 

@@ -97,7 +97,7 @@ def test_frames_wait_for_a_slow_qemu(tmp_path: Path) -> None:
         qemu.bind(path)
         send_waiting(wire, end, path, waiting)
         assert 0 < len(waiting) < len(frames)
-        got = []
+        got: list[bytes] = []
         while len(got) < len(frames):
             got.append(qemu.recv(2048))
             send_waiting(wire, end, path, waiting)
