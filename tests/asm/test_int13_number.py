@@ -54,7 +54,8 @@ def test_the_number_is_behind_all_others(
 
 def test_int_19h_changes_no_register_but_eax(machine: Machine) -> None:
     attached(machine)
-    given: dict[str, Any] = {"ebx": 1, "ecx": 2, "edx": 3, "esi": 4, "edi": 5, "ebp": 6, "ds": 7, "es": 8}
+    names = ("ebx", "ecx", "edx", "esi", "edi", "ebp", "ds", "es")
+    given: dict[str, Any] = {name: number for number, name in enumerate(names, 1)}
     result = machine.call_interrupt(0x19, **given)
     assert {name: result.regs[name] for name in given} == given
 
