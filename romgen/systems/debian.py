@@ -27,10 +27,15 @@ LABEL = "romgen-root"
 WRITTEN = "/romgen-was-here"
 VERSION = 1
 """Of what this module does: part of the cache's key."""
+LOCAL = "romgen-local"
+"""Label of the disk that an installation starts from."""
 FILES = {
     "boot/grub/grub.cfg": "grub.cfg",
+    "boot/grub/installed.cfg": "grub.cfg",
     "etc/fstab": "fstab",
+    "etc/systemd/system/romgen-install.service": "romgen-install.service",
     "etc/systemd/system/romgen-report.service": "romgen-report.service",
+    "usr/local/sbin/romgen-install": "romgen-install",
     "usr/local/sbin/romgen-report": "romgen-report",
 }
 """Place in the system -> name in qemu/systems/debian/."""
@@ -60,12 +65,18 @@ def debian_root(packages: tuple[str, ...] = PACKAGES) -> Path:
     return cached("debian-root", f"1 {SUITE} {packages}", make) / "root"
 
 
-def debian_disk() -> Path:
-    """The disk. Do not write to it."""
-    files = {
-        place: recipe(f"debian/{name}", LABEL=LABEL, WRITTEN=WRITTEN)
-        for place, name in FILES.items()
-    }
+def _files(root: str) -> dict[str, str]:
+    """The files of ours for a system whose root has the label `root`."""
+    values = {"LABEL": LABEL, "LOCAL": LOCAL, "WRITTEN": WRITTEN, "DISK_ID": f"{DISK_ID:#x}"}
+    files = {place: recipe(f"debian/{name}", **values) for place, name in FILES.items()}
+    if root == LOCAL:
+        files["boot/grub/grub.cfg"] = recipe("debian/local.cfg", **values)
+        files["etc/fstab"] = recipe("debian/fstab", LABEL=LOCAL)
+    return files
+
+
+def _disk(name: str, label: str) -> Path:
+    files = _files(label)
 
     def make(folder: Path) -> None:
         tree = folder / "tree"
@@ -75,8 +86,19 @@ def debian_disk() -> Path:
         put(tree / "etc/hostname", "romgen-guest\n")
         wants = tree / "etc/systemd/system/multi-user.target.wants"
         wants.mkdir(parents=True, exist_ok=True)
-        (wants / "romgen-report.service").symlink_to("../romgen-report.service")
-        ext4_disk(folder / "disk.img", tree, DISK_MIB, disk_id=DISK_ID, label=LABEL)
+        for unit in ("romgen-report.service", "romgen-install.service"):
+            (wants / unit).symlink_to(f"../{unit}")
+        ext4_disk(folder / "disk.img", tree, DISK_MIB, disk_id=DISK_ID, label=label)
         shutil.rmtree(tree)
 
-    return cached("debian", f"{VERSION} {PACKAGES} {files} {DISK_MIB}", make) / "disk.img"
+    return cached(name, f"{VERSION} {PACKAGES} {files} {DISK_MIB}", make) / "disk.img"
+
+
+def debian_disk() -> Path:
+    """The disk whose root is on the target. Do not write to it."""
+    return _disk("debian", LABEL)
+
+
+def local_disk() -> Path:
+    """A local disk with the same system, which installs itself on what the iBFT names."""
+    return _disk("debian-local", LOCAL)
