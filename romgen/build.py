@@ -26,6 +26,10 @@ from romgen.project import Project, write_atomic
 if TYPE_CHECKING:
     from romgen.link import Linked
 
+PAGE = 4096
+BLOCK_MAX = 0xF000
+"""Most memory of one instance, bytes: base memory from 90000h to 9F000h. SeaBIOS clears what lies
+below before it boots; between there and 9FC00h, where its own data begins, a page is not whole."""
 LOCK_TIMEOUT = 120.0
 """Seconds to wait for another build of the same layout."""
 
@@ -56,19 +60,20 @@ def find_sources(project: Project, layout: Layout) -> Sources:
     """The sources in the tree for `layout`. Error: the adapter's driver is not there."""
     root = project.root
     loader = root / "undi" / "loader.asm"
-    driver = root / "undi" / "nic" / f"{layout.nic.driver}.asm"
-    if not driver.is_file():
-        raise RomgenError(
-            "driver-missing",
-            shown(driver, root),
-            f"the driver of adapter '{layout.nic.name}' is not there",
-            "romgen/tables/nics.toml names it",
-        )
+    drivers = [root / "undi" / "nic" / f"{name}.asm" for name in layout.drivers]
+    for driver in drivers:
+        if not driver.is_file():
+            raise RomgenError(
+                "driver-missing",
+                shown(driver, root),
+                f"the driver of adapter '{layout.nic.name}' is not there",
+                "romgen/tables/nics.toml names it",
+            )
     folders = (root / "undi", root / "undi" / "chip")
     undi = [path for folder in folders for path in sorted(folder.glob("*.asm")) if path != loader]
     return Sources(
         (*sorted((root / "asm").rglob("*.asm")), loader),
-        (*undi, driver),
+        (*undi, *drivers),
     )
 
 
@@ -187,6 +192,20 @@ def _programs(
     )
 
 
+def _check_memory(layout: Layout, memory: dict[str, int]) -> None:
+    """Raise where the block of asm/rom/memory.asm would be longer than it may be."""
+    parts = (memory["data"] + memory["stack"] + memory["undi_data"], memory["undi_code"])
+    block = sum(-(-part // PAGE) * PAGE for part in parts)
+    if block > BLOCK_MAX and layout.memory.place != "pmm":
+        raise RomgenError(
+            "memory-budget",
+            layout.size_max_where.rpartition(":")[0],
+            f"one instance needs {block} bytes of memory, {block - BLOCK_MAX} too many",
+            "lower rx_frames, ooo_slots or stack, or leave drivers out",
+            status=EXIT_FINDINGS,
+        )
+
+
 def _finish(
     project: Project,
     layout: Layout,
@@ -208,6 +227,7 @@ def _finish(
             f"see {shown(map_path, project.root)} for what takes them",
             status=EXIT_FINDINGS,
         )
+    _check_memory(layout, map_data["memory"])
     image = compose(made.rom.program.flat(made.rom.program.value("rom_end")), layout)
     verify(image, layout)
     elf_path = out / f"{layout.name}.elf"

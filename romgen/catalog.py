@@ -75,6 +75,11 @@ class Nic:
         """The id that stands in the ROM's PCIR structure."""
         return self.ids[0]
 
+    @property
+    def listed(self) -> tuple[PciId, ...]:
+        """The ids that the PCIR's device list can name: those of the same vendor."""
+        return tuple(pci for pci in self.ids if pci.vendor == self.pci.vendor)
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorEntry:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from romgen.catalog import Nic
 from romgen.errors import RomgenError, shown
@@ -20,12 +21,16 @@ IMAGE_MAX = 255 * BLOCK
 """The size byte of the ROM header counts blocks."""
 EV_TEXT_MAX = 4096
 
+UNIVERSAL = "universal"
+"""Name for `nic` in a layout with several drivers, listed in `nics`."""
+
 _STRING = r"[ -~]+"
 
 KEYS = {
     "kind": Key(str, required=True, choices=("iscsi",)),
     "default": Key(bool, default=False),
     "nic": Key(str, required=True),
+    "nics": Key(list, default=[], item=str),
     "boot": Key(str, default="BCV", choices=("BCV", "BEV")),
     "product": Key(
         str, required=True, low=1, high=63, pattern=_STRING, form="printable ASCII"
@@ -69,6 +74,8 @@ class Layout:
     """One image to build.
 
     name: of the file, `iscsi-<nic>`
+    nic: the adapter; of several `universal`, with the ids of them all
+    nics: what the image has drivers for; the ROM looks for them in this order
     boot: which vector of the $PnP header is used, BCV or BEV
     product, manufacturer: strings of the $PnP header
     size_max: the image's budget in bytes; size_max_where: `file:line` that says so
@@ -88,6 +95,12 @@ class Layout:
     memory: Memory
     ev_capacity: int
     ibft_gateway: str = "needed"
+    nics: tuple[Nic, ...] = ()
+
+    @property
+    def drivers(self) -> tuple[str, ...]:
+        """The drivers in the image, each once."""
+        return tuple(dict.fromkeys(nic.driver for nic in self.nics))
 
 
 def names(folder: Path) -> list[str]:
@@ -102,14 +115,7 @@ def load_layout(path: Path, nics: dict[str, Nic], base: Path | None = None) -> L
     memory = file.take(values["memory"], MEMORY_KEYS, ("memory",))
     ev = file.take(values["ev"], EV_KEYS, ("ev",))
     ibft = file.take(values["ibft"], IBFT_KEYS, ("ibft",))
-    if values["nic"] not in nics:
-        near = difflib.get_close_matches(values["nic"], nics, 1, 0.5)
-        raise file.error(
-            "layout-nic",
-            ("nic",),
-            f"unknown adapter '{values['nic']}'",
-            f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(nics)}",
-        )
+    wanted = _nics(file, values, nics)
     if values["size_max"] % BLOCK:
         raise file.error(
             "toml-range",
@@ -127,7 +133,7 @@ def load_layout(path: Path, nics: dict[str, Nic], base: Path | None = None) -> L
         size_max_where=file.where(("size_max",)),
         kind=values["kind"],
         default=values["default"],
-        nic=nics[values["nic"]],
+        nic=wanted[0] if values["nic"] != UNIVERSAL else _universal(wanted),
         boot=values["boot"],
         product=values["product"],
         manufacturer=values["manufacturer"],
@@ -135,7 +141,35 @@ def load_layout(path: Path, nics: dict[str, Nic], base: Path | None = None) -> L
         memory=Memory(**memory),
         ev_capacity=ev["capacity"],
         ibft_gateway=ibft["gateway"],
+        nics=wanted,
     )
+
+
+def _nics(file: TomlFile, values: dict[str, Any], nics: dict[str, Nic]) -> tuple[Nic, ...]:
+    """The adapters of a layout. Errors: an unknown one, `nics` without nic = "universal"."""
+    several = values["nic"] == UNIVERSAL
+    if several != bool(values["nics"]):
+        raise file.error(
+            "layout-nic",
+            ("nic",),
+            f"'nics' lists the adapters of a layout with nic = \"{UNIVERSAL}\", and of no other",
+        )
+    for name in values["nics"] if several else [values["nic"]]:
+        if name not in nics:
+            near = difflib.get_close_matches(name, nics, 1, 0.5)
+            raise file.error(
+                "layout-nic",
+                ("nics",) if several else ("nic",),
+                f"unknown adapter '{name}'",
+                f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(nics)}",
+            )
+    return tuple(nics[name] for name in (values["nics"] if several else [values["nic"]]))
+
+
+def _universal(nics: tuple[Nic, ...]) -> Nic:
+    """Several adapters as one: the first one's id stands in the PCIR structure."""
+    title = ", ".join(nic.name for nic in nics)
+    return Nic(UNIVERSAL, "", title, tuple(pci for nic in nics for pci in nic.ids), "")
 
 
 def find_layout(folder: Path, name: str, base: Path | None = None) -> Path:

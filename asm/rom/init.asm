@@ -10,9 +10,11 @@ global rom_store:function
 extern pci_read32
 extern rom_bdf
 extern rom_checksum
-extern rom_device_list
 
 PCI_BIOS_FIND   equ 0B102h      ; INT 1Ah: find a device by its ids
+
+INITDATA init
+adapter_ids:    dd PCI_IDS, 0           ; device << 16 | vendor: one ROM may serve several adapters
 
 INITCODE init
 ;---------------------------------------------------------------------------
@@ -69,17 +71,14 @@ rom_init:
 adapter_check:
         xor     di, di                  ; vendor in the low word, device in the high one
         call    pci_read32
-        cmp     cx, PCI_VENDOR
-        jne     .done
-        shr     ecx, 16
-        mov     si, rom_device_list
+        mov     si, adapter_ids - 4
 .next:
-        cs lodsw
-        cmp     ax, cx
+        add     si, 4
+        cmp     [cs:si], ecx
         je      .done
-        test    ax, ax
-        jnz     .next
-        inc     ax                      ; ZF = 0
+        cmp     word [cs:si], 0
+        jne     .next
+        test    si, si                  ; ZF = 0
 .done:
         ret
 
@@ -91,14 +90,15 @@ adapter_check:
 ; needs:    a PCI BIOS
 ;---------------------------------------------------------------------------
 adapter_find:
-        mov     di, rom_device_list
+        mov     di, adapter_ids
 .next:
-        mov     cx, [cs:di]
+        mov     dx, [cs:di]             ; vendor
+        mov     cx, [cs:di + 2]
+        test    dx, dx
         stc                             ; for a BIOS without the function
-        jcxz    .none
+        jz      .none
         push    di
         mov     ax, PCI_BIOS_FIND
-        mov     dx, PCI_VENDOR
         xor     si, si                  ; the first one
         int     1Ah
         pop     di
@@ -106,8 +106,7 @@ adapter_find:
         test    ah, ah
         jz      .found
 .other:
-        inc     di
-        inc     di
+        add     di, 4
         jmp     .next
 .none:
         stc

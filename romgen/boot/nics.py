@@ -22,16 +22,17 @@ from romgen.boot.disk import (
 )
 from romgen.boot.guest import EXIT_PASS, assemble
 from romgen.boot.qemu import Machine, Nic, Qmp, Run, Stop, run
+from romgen.boot.run import option_rom
 from romgen.boot.storm import Storm
 from romgen.boot.tgt import Lun, Tgtd
 from romgen.build import build
-from romgen.catalog import Nic as CatalogNic
 from romgen.catalog import PciId
 from romgen.compose import with_pci_id
+from romgen.layout import UNIVERSAL, Layout
 from romgen.project import Project
 
 LUN = 1
-PATIENCE = 300.0
+PATIENCE = 120.0
 SEQUENTIAL_SECTORS = 64 * MIB_SECTORS
 STORM_SECTORS = 8 * MIB_SECTORS
 IO_TIMEOUT, CONNECT_TIMEOUT = 3, 2
@@ -60,15 +61,23 @@ class Cell:
     detail: str = ""
 
 
-def subjects(project: Project, nic: CatalogNic, layout: str, folder: Path) -> list[Subject]:
-    """The devices of QEMU that an adapter's driver is for, each with the ROM made for its id."""
-    image = build(Project(project.root, folder), layout).rom.read_bytes()
-    devices: list[tuple[str, PciId]] = [(nic.qemu, nic.pci)] if nic.qemu else []
+def subjects(project: Project, layout: Layout, folder: Path) -> list[Subject]:
+    """The devices of QEMU that a layout's drivers are for, each with the ROM made for its id.
+
+    A ROM with several drivers is in no socket: it has to look for its adapter itself.
+    """
+    built = build(Project(project.root, folder), layout.name).rom
+    image = built.read_bytes()
     found = []
-    for number, (device, pci) in enumerate([*devices, *nic.variants]):
-        rom = folder / f"{layout}-{number}.rom"
-        rom.write_bytes(with_pci_id(image, pci))
-        found.append(Subject(nic.name, device, rom))
+    for nic in layout.nics:
+        devices: list[tuple[str, PciId]] = [(nic.qemu, nic.pci)] if nic.qemu else []
+        for number, (device, pci) in enumerate([*devices, *nic.variants]):
+            if layout.nic.name == UNIVERSAL:
+                found.append(Subject(UNIVERSAL, device, None, option_rom(built)))
+                continue
+            rom = folder / f"{layout.name}-{number}.rom"
+            rom.write_bytes(with_pci_id(image, pci))
+            found.append(Subject(nic.name, device, rom))
     return found
 
 

@@ -37,6 +37,7 @@ class BootRequest:
     """What to boot.
 
     rom: the image in the adapter's socket; nic: short name of the adapter.
+    option_rom: the image is a ROM of the machine's instead, which has to look for its adapter.
     disk: None is the demonstration disk; a user's image is written to by what it boots.
     ev_text: the user's EV text, completed for the private target unless it names a TargetIP.
     expect: a regular expression on the console that means success.
@@ -53,6 +54,7 @@ class BootRequest:
     pcap: Path | None = None
     serial: Path | None = None
     gdb_port: int | None = None
+    option_rom: bool = False
 
 
 def qemu_device(project: Project, nic: str) -> str:
@@ -62,6 +64,11 @@ def qemu_device(project: Project, nic: str) -> str:
         known = ", ".join(name for name, row in nics.items() if row.qemu)
         raise RomgenError("boot-nic", nic, "QEMU has no such adapter", f"known are: {known}")
     return nics[nic].qemu
+
+
+def option_rom(rom: Path) -> tuple[str, ...]:
+    """QEMU's arguments for a ROM of the machine's, in no adapter's socket."""
+    return ("-option-rom", str(rom.resolve()).replace(",", ",,"))
 
 
 def boot(
@@ -82,11 +89,12 @@ def boot(
         text, port = _connect(stack, request, image)
         capture = folder / "net.pcap"
         machine = Machine(
-            nic=Nic(device, request.rom),
+            nic=Nic(device, None if request.option_rom else request.rom),
             ev=text,
             accel=request.accel,
             gdb=None if request.gdb_port is None else f"tcp:{LISTEN}:{request.gdb_port}",
             pcap=capture,
+            extra=option_rom(request.rom) if request.option_rom else (),
         )
         quiet = QUIET if check is None and pattern is None else None
         stop = Stop(request.timeout, pattern, quiet, LOG_JUMP)

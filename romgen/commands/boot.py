@@ -16,8 +16,11 @@ from romgen.boot.tgt import LISTEN, free_port
 from romgen.build import read_ev
 from romgen.commands import Subparsers
 from romgen.errors import EXIT_BOOT, EXIT_OK, RomgenError
+from romgen.layout import UNIVERSAL
 from romgen.project import Project
 
+UNIVERSAL_NIC = "virtio"
+"""Adapter for a ROM with several drivers; it is not in the socket, but a ROM of the machine's."""
 GDB_PORT = 1234
 GDB_TIMEOUT = 86400.0
 """Seconds for everything where a debugger holds the machine."""
@@ -67,13 +70,15 @@ def _request(project: Project, args: argparse.Namespace) -> BootRequest:
         raise RomgenError("boot-timeout", "--timeout", f"{timeout:g} is no time to wait")
     if not 1 <= args.lun <= 16383:
         raise RomgenError("boot-lun", "--lun", f"{args.lun} cannot be exported", "give 1 to 16383")
+    universal = False
     if args.rom is not None:
         rom, nic = args.rom, args.nic
         if nic is None:
             raise RomgenError("boot-nic", "--rom", "which adapter?", "give --nic, e.g. --nic e1000")
     else:
         rom, nic = rom_for_layout(project, args.layout or DEFAULT_LAYOUT)
-        nic = args.nic or nic
+        universal = nic == UNIVERSAL
+        nic = args.nic or (UNIVERSAL_NIC if universal else nic)
     text = read_ev(args.ev).decode("utf-8", errors="surrogateescape") if args.ev else ""
     return BootRequest(
         rom=rom,
@@ -86,6 +91,7 @@ def _request(project: Project, args: argparse.Namespace) -> BootRequest:
         accel=args.accel,
         pcap=args.pcap,
         serial=args.serial,
+        option_rom=universal,
         gdb_port=args.gdb if args.gdb != 0 else free_port(),
     )
 

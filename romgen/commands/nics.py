@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         data["sizes"][name] = nic_table.sizes(build(project, name))
         folder = project.build / "nics" / name
         folder.mkdir(parents=True, exist_ok=True)
-        found = subjects(project, layout.nic, name, folder)
+        found = subjects(project, layout, folder)
         work += [(subject, cell) for subject in found for cell in args.cell or CELLS]
     lock = threading.Lock()
 

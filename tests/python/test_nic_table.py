@@ -15,6 +15,7 @@ from romgen.catalog import PciId, load_nics
 from romgen.compose import with_pci_id
 from romgen.errors import RomgenError
 from romgen.formats.option_rom import pcir, rom_header
+from romgen.layout import Layout, load_layout
 from romgen.project import Project
 
 SUBJECT = Subject("e1000", "e1000-82544gc", Path("x.rom"))
@@ -77,3 +78,42 @@ def test_a_storm_has_every_length(tmp_path: Path) -> None:
     lengths = {len(frame) for frame in frames}
     assert {*RUNTS, *LONG, 14, 60, 1514} <= lengths
     assert all(frame.startswith(b"\xff" * min(6, len(frame))) for frame in frames)
+
+
+def universal(project: Project, nics: str) -> Path:
+    """A layout with several drivers, from the tiny project's own."""
+    text = (project.layouts / "iscsi-e1000.toml").read_text()
+    path = project.layouts / "iscsi-universal.toml"
+    path.write_text(text.replace('nic = "e1000"', f'nic = "universal"\nnics = {nics}'))
+    return path
+
+
+def load_universal(project: Project, nics: str) -> Layout:
+    return load_layout(universal(project, nics), load_nics(project.tables / "nics.toml"))
+
+
+def test_universal_has_every_id(tiny_project: Project) -> None:
+    path = tiny_project.tables / "nics.toml"
+    row = '[[nic]]\nname = "other"\ndriver = "e1000"\ntitle = "x"\nids = ["1af4:1000"]\n'
+    path.write_text(f"{path.read_text()}\n{row}")
+    layout = load_universal(tiny_project, '["e1000", "other"]')
+    assert layout.nic.name == "universal" and layout.drivers == ("e1000",)
+    assert PciId(0x1AF4, 0x1000) in layout.nic.ids
+    assert {pci.vendor for pci in layout.nic.listed} == {0x8086}
+    built = build(tiny_project, "iscsi-universal")
+    assert built.rom.is_file()
+
+
+@pytest.mark.parametrize(
+    ("nics", "message"), [("[]", "'nics' lists"), ('["e1001"]', "did you mean")]
+)
+def test_universal_mistakes(tiny_project: Project, nics: str, message: str) -> None:
+    with pytest.raises(RomgenError, match=message):
+        load_universal(tiny_project, nics)
+
+
+def test_memory_that_a_bios_would_clear(tiny_project: Project) -> None:
+    driver = tiny_project.root / "undi/nic/e1000.asm"
+    driver.write_text(driver.read_text() + "\n resb 61440\n")
+    with pytest.raises(RomgenError, match="needs 69632 bytes of memory, 8192 too many"):
+        build(tiny_project, "iscsi-e1000")
