@@ -14,10 +14,10 @@ def test_pci_reads_and_writes_every_width(machine: Machine) -> None:
     assert machine.call("pci_read16", bx=0x0318, di=0x2E).regs["cx"] == 0x2F2E
     assert machine.call("pci_read32", bx=0x0318, di=0x10).regs["ecx"] == 0x13121110
     machine.call("pci_write8", bx=0x0318, di=0x3D, cl=0xAA)
-    machine.call("pci_write16", bx=0x0318, di=0x06, cx=0xBBCC)
+    machine.call("pci_write16", bx=0x0318, di=0x46, cx=0xBBCC)
     machine.call("pci_write32", bx=0x0318, di=0x10, ecx=0x11223344)
     assert space[0x3C:0x3F] == bytes([0x3C, 0xAA, 0x3E])
-    assert space[4:10] == bytes([4, 5, 0xCC, 0xBB, 8, 9])
+    assert space[0x44:0x4A] == bytes([0x44, 0x45, 0xCC, 0xBB, 0x48, 0x49])
     assert space[0x10:0x14] == bytes.fromhex("44332211")
 
 

@@ -44,9 +44,12 @@ def test_two_adapters_are_two_paths_of_one_table(
     rom: Path, device: str, disk: Path, tmp_path: Path
 ) -> None:
     found: list[Table] = []
-    extra = ("-netdev", "user,id=n1", "-device", f"{device},netdev=n1,mac={MAC2},romfile={rom}")
-    with Tgtd(ev.TARGET_NAME, [Lun(1, disk)]) as tgt:
-        machine = Machine(nic=Nic(device, rom, mac=MAC), ev=ev.for_tgtd(tgt, 1), extra=extra)
+    second = tmp_path / "second.img"
+    second.write_bytes(disk.read_bytes())
+    with Tgtd(ev.TARGET_NAME, [Lun(1, disk), Lun(2, second)]) as tgt:
+        other = Nic(device, rom, mac=MAC2, slot=9, ev=ev.for_tgtd(tgt, 2))
+        nic = Nic(device, rom, mac=MAC, slot=8)
+        machine = Machine(nic=nic, ev=ev.for_tgtd(tgt, 1), more_nics=(other,))
         result = run(machine, Stop(60), tmp_path, on_line=look_at(found))
     assert "Disk 80h" in result.console.text and "Disk 81h" in result.console.text
     (table,) = found
