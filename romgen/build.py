@@ -217,7 +217,7 @@ def _finish(
     """Write the products. The map comes first: it is needed most when the image does not fit."""
     out = project.build
     map_path = out / f"{layout.name}.map.json"
-    write_atomic(map_path, json.dumps(map_data, indent=1) + "\n")
+    write_atomic(map_path, json.dumps(map_data) + "\n")
     size = map_data["image"]["size"]
     if size > size_max:
         raise RomgenError(

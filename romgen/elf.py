@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,13 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from romgen.errors import RomgenError
+
+SYMBOL = struct.Struct("<IIIBBH")
+"""Elf32_Sym: name, value, size, info (binding and type), other, section (System V ABI)."""
+SYMBOL_KINDS = {0: "notype", 1: "object", 2: "func", 3: "section", 4: "file"}
+STB_LOCAL = 0
+SHN_UNDEF = 0
+SHN_LORESERVE = 0xFF00
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +98,15 @@ def _symbols(elf: ELFFile, sections: list[str]) -> Iterable[Symbol]:
     table = elf.get_section_by_name(".symtab")
     if not isinstance(table, SymbolTableSection):
         return
+    names = elf.get_section(table["sh_link"]).data()
     file = ""
-    for symbol in table.iter_symbols():
-        kind = symbol["st_info"]["type"].removeprefix("STT_").lower()
-        is_global = symbol["st_info"]["bind"] != "STB_LOCAL"
+    # The records are unpacked in one sweep: a symbol at a time costs a tenth of a second.
+    for offset, value, size, info, _, index in SYMBOL.iter_unpack(table.data()):
+        name = names[offset : names.index(b"\0", offset)].decode("ascii")
+        kind = SYMBOL_KINDS.get(info & 15, "other")
+        is_global = info >> 4 != STB_LOCAL
         if kind == "file":
-            file = symbol.name
-        elif symbol.name and kind != "section" and symbol["st_shndx"] != "SHN_UNDEF":
-            index = symbol["st_shndx"]
-            section = sections[index] if isinstance(index, int) else ""
-            yield Symbol(
-                symbol.name,
-                int(symbol["st_value"]),
-                int(symbol["st_size"]),
-                section,
-                kind,
-                is_global,
-                "" if is_global else file,
-            )
+            file = name
+        elif name and kind != "section" and index != SHN_UNDEF:
+            section = sections[index] if index < SHN_LORESERVE else ""
+            yield Symbol(name, value, size, section, kind, is_global, "" if is_global else file)
