@@ -122,20 +122,7 @@ main:
         call    put_line
         jmp     report_done
 
-;---------------------------------------------------------------------------
-; ticks - the BIOS's clock
-; in:       -
-; out:      EAX = ticks since midnight
-; clobbers: none
-; needs:    nothing
-;---------------------------------------------------------------------------
-ticks:
-        push    es
-        push    BDA
-        pop     es
-        mov     eax, [es:BDA_TICKS]
-        pop     es
-        ret
+%include "clock.inc"
 
 ;---------------------------------------------------------------------------
 ; elapsed - ticks between two readings of the clock, over midnight, too

@@ -90,20 +90,7 @@ main:
         call    put_line
         jmp     report_done
 
-;---------------------------------------------------------------------------
-; ticks - the BIOS's clock
-; in:       -
-; out:      EAX = ticks since midnight
-; clobbers: none
-; needs:    nothing
-;---------------------------------------------------------------------------
-ticks:
-        push    es
-        push    BDA
-        pop     es
-        mov     eax, [es:BDA_TICKS]
-        pop     es
-        ret
+%include "clock.inc"
 
 name_contents:  db "contents", 0
 
