@@ -15,8 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from romgen.boot.process import find_tool
 from romgen.boot.wire import Plan
-from romgen.errors import EXIT_TOOL, RomgenError
+from romgen.errors import RomgenError
 from romgen.project import ROOT
 
 TAP = "tap0"
@@ -67,16 +68,8 @@ class BadWire:
         self._wire.stdin.flush()
 
     def _ip(self, *words: str) -> None:
-        try:
-            done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
-        except FileNotFoundError:
-            raise RomgenError(
-                "tool-missing",
-                "ip",
-                "not found",
-                "apt-get install -y --no-install-recommends iproute2",
-                status=EXIT_TOOL,
-            ) from None
+        argv = [find_tool("ip"), *words]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RomgenError(
                 "netns",
