@@ -33,6 +33,8 @@ test syslinux syslinux
 test /usr/lib/syslinux/mbr/mbr.bin syslinux-common
 test iscsi-test-cu libiscsi-bin
 test mcopy mtools
+test /usr/lib/ipxe/qemu/pxe-e1000.rom ipxe-qemu
+test /usr/share/seabios/vgabios-stdvga.bin seabios
 test ip iproute2
 test mke2fs e2fsprogs
 test debugfs e2fsprogs

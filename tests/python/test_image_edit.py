@@ -42,7 +42,7 @@ def write(tmp_path: Path, data: bytes, name: str = "a.rom") -> str:
 def real(name: str) -> bytes:
     found = [path for path in REAL if path.name == name]
     if not found:
-        pytest.skip(f"install ipxe-qemu and seabios for {name}")
+        pytest.fail(f"install ipxe-qemu and seabios for {name}")
     return found[0].read_bytes()
 
 
