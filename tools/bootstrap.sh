@@ -35,6 +35,9 @@ test iscsi-test-cu libiscsi-bin
 test mcopy mtools
 test /usr/lib/ipxe/qemu/pxe-e1000.rom ipxe-qemu
 test /usr/share/seabios/vgabios-stdvga.bin seabios
+test bochs bochs
+test /usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so bochs-term
+test /usr/share/bochs/BIOS-bochs-latest bochsbios
 test ip iproute2
 test mke2fs e2fsprogs
 test debugfs e2fsprogs

@@ -22,6 +22,7 @@ PACKAGES = {
     "dpkg-deb": "dpkg",
     "mke2fs": "e2fsprogs",
     "xz": "xz-utils",
+    "bochs": "bochs bochs-term",
     "debugfs": "e2fsprogs",
     "tgtd": "tgt",
     "tgtadm": "tgt",
