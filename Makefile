@@ -6,6 +6,7 @@
 #   make test-os [ARGS="..."]                     real operating systems, with a table in build/report
 #   make test-nics [ARGS="iscsi-e1000"]           each adapter in QEMU, half an hour; writes docs/adapters.md
 #   make test-matrix [ARGS="-k killed"]           boots over a bad wire, needs root; writes docs/interop.md
+#   make bench [ARGS="--nic e1000 --pairs 1"]     against iPXE, in turn; writes docs/benchmarks.md
 #   make lint                                     ruff and mypy alone
 #   make coverage                                 line coverage of assembly (bench, QEMU) and Python
 #   make counts [ARGS=--write]                    instructions of the hot paths
@@ -15,7 +16,7 @@
 PYTHON = .venv/bin/python
 ROMGEN = $(PYTHON) -m romgen
 
-.PHONY: rom boot test test-os test-nics test-matrix lint coverage counts fuzz clean
+.PHONY: rom boot test test-os test-nics test-matrix bench lint coverage counts fuzz clean
 
 rom:
 	@tools/bootstrap.sh rom
@@ -44,6 +45,10 @@ test-matrix:
 	@tools/bootstrap.sh test
 	@mkdir -p build/report
 	@$(PYTHON) -m pytest -n 2 --junitxml=build/report/matrix.xml tests/matrix $(ARGS)
+
+bench:
+	@tools/bootstrap.sh test
+	@$(ROMGEN) bench --write $(ARGS)
 
 lint:
 	@tools/bootstrap.sh test

@@ -1,0 +1,1 @@
+"""The benchmark: our ROM and another one through the same machine, in turn."""

@@ -1,0 +1,134 @@
+"""One boot of the benchmark: the machine, the wire, the figures."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from romgen.bench import rival
+from romgen.bench.plan import damage, disk
+from romgen.bench.workloads import CALLS, POWER_ON, Group, Workload
+from romgen.boot import ev
+from romgen.boot.console import Line, guest_report
+from romgen.boot.guest import EXIT_PASS
+from romgen.boot.netns import BadWire
+from romgen.boot.qemu import Machine, Nic, Qmp, Run, Stop, run
+from romgen.boot.tgt import Lun, Tgtd
+from romgen.boot.wire import Plan
+from romgen.boot.wire_boot import FIRST, INITIATOR, PORT, PREFIX_LENGTH
+from romgen.errors import EXIT_BOOT, RomgenError
+
+LUN = 1
+PATIENCE = 60.0
+"""Seconds for a boot, beside what its rows take."""
+TICKS_A_SECOND = 18.2
+SLOWEST = 3.0
+"""Seconds that a row may go on behind its time: the last call, a connection that is made anew."""
+BESIDE = "user0"
+"""QEMU's user network beside the bad wire: iPXE's script comes from there; then it is unplugged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Which ROM in which device; rival: it is iPXE's."""
+
+    name: str
+    device: str
+    rom: Path
+    rival: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """The machine's run, its figures by workload, the calls of each row."""
+
+    run: Run
+    figures: dict[str, float]
+    calls: list[int]
+
+
+def boot(side: Side, group: Group, work: Sequence[Workload]) -> Boot:
+    """Boot once, and take the figures. Error: no boot, wrong data, no root for the wire."""
+    rows = [each.row for each in work if each.row is not None]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="romgen-bench-")))
+        image = folder / "disk.img"
+        image.write_bytes(disk(rows))
+        machine = _machine(stack, side, group, image, folder)
+        seconds = sum(row.ticks / TICKS_A_SECOND + SLOWEST for row in rows)
+        result = run(machine, Stop(PATIENCE + seconds), folder, on_line=_unplug)
+        figures, calls = _figures(side, result, work)
+        if wrong := damage(image.read_bytes(), rows, calls):
+            raise RomgenError("bench-data", side.name, wrong, status=EXIT_BOOT)
+    return Boot(result, figures, calls)
+
+
+def _machine(stack: ExitStack, side: Side, group: Group, image: Path, folder: Path) -> Machine:
+    unit = [Lun(LUN, image)]
+    if group.delay is None:
+        tgt = stack.enter_context(Tgtd(ev.TARGET_NAME, unit))
+        wires = rival.netdev(folder, ev.GUEST_IP, ev.HOST_IP, tgt.port) if side.rival else ""
+        nic = Nic(side.device, side.rom, netdev=wires, bootindex=0)
+        return Machine(nic, ev=None if side.rival else ev.for_tgtd(tgt, LUN))
+    # The delay is that of one direction.
+    wire = BadWire(folder, Plan(delay=group.delay / 2, loss=group.loss), f"{FIRST}/{PREFIX_LENGTH}")
+    stack.enter_context(wire)
+    stack.enter_context(Tgtd(ev.TARGET_NAME, unit, port=PORT, host=FIRST, prefix=wire.command()))
+    extra = [
+        *("-netdev", wire.netdev + ",id=wire0"),
+        *("-netdev", "hubport,id=port1,hubid=0,netdev=wire0"),
+    ]
+    if side.rival:
+        beside = rival.netdev(folder, INITIATOR, FIRST, PORT, wait=True)
+        extra += ["-netdev", f"user,id={BESIDE},{beside}"]
+        extra += ["-netdev", f"hubport,id=port2,hubid=0,netdev={BESIDE}"]
+    text = ev.defaults(PORT, LUN) | {"InitiatorIP": INITIATOR, "TargetIP": FIRST}
+    return Machine(
+        Nic(side.device, side.rom, netdev=None, bootindex=0),
+        ev=None if side.rival else ev.text(text),
+        extra=tuple(extra),
+    )
+
+
+def _unplug(line: str, qmp: Qmp) -> None:
+    """iPXE has its script: from now on there is the wire alone."""
+    if line.startswith(rival.WAIT):
+        qmp.execute("set_link", name=BESIDE, up=False)
+
+
+def _figures(
+    side: Side, result: Run, work: Sequence[Workload]
+) -> tuple[dict[str, float], list[int]]:
+    """Workload -> rate (KiB a second) or seconds; calls of each row."""
+    lines = result.console.lines
+    report = guest_report(lines)
+    if result.status != EXIT_PASS or not report.complete:
+        raise RomgenError(
+            "bench-boot",
+            side.name,
+            f"the benchmark did not finish: {result.ended}, QEMU's code {result.status}",
+            detail="\n".join(line.text for line in lines[-10:]),
+            status=EXIT_BOOT,
+        )
+    figures: dict[str, float] = {}
+    calls: list[int] = []
+    for each in work:
+        if each.name == POWER_ON:
+            first = next(line.at for line in lines if line.text == "@")
+            figures[each.name] = rival.power_on(lines, first) if side.rival else first
+        elif each.row is not None:
+            number = len(calls)
+            begin = _mark(lines, f"@fact begin {number}")
+            end = _mark(lines, f"@fact end {number} ")
+            count, sectors = (int(word) for word in end.text.split()[3:5])
+            amount = count if each.unit == CALLS else sectors / 2
+            figures[each.name] = amount / (end.at - begin.at)
+            calls.append(count)
+    return figures, calls
+
+
+def _mark(lines: Sequence[Line], text: str) -> Line:
+    return next(line for line in lines if line.text.startswith(text))

@@ -1,0 +1,85 @@
+"""`romgen bench`: our ROM and iPXE's through the same machine in turn; docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from romgen.bench import rival
+from romgen.bench.measure import Side, boot
+from romgen.bench.page import plot, table, write_page
+from romgen.bench.results import Pair, load, ratios, store, without
+from romgen.bench.workloads import GROUPS, WORKLOADS, Workload, chosen
+from romgen.boot.images import rom_for_layout
+from romgen.boot.run import qemu_device
+from romgen.commands import Subparsers
+from romgen.errors import EXIT_BOOT, EXIT_OK, RomgenError
+from romgen.project import Project, write_atomic
+
+NICS = ("e1000", "virtio")
+PAIRS = 5
+PAGE, PLOT, DATA = "docs/benchmarks.md", "docs/benchmarks.svg", "docs/benchmarks.json"
+
+
+def add_parser(sub: Subparsers) -> None:
+    """Add the command's arguments."""
+    parser = sub.add_parser(
+        "bench", help="measure a ROM against iPXE's in QEMU; exit 0: every goal held, 4: not"
+    )
+    parser.add_argument("--nic", action="append", metavar="NIC", help=f"default: {', '.join(NICS)}")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="workload or group; default: every one"
+    )
+    parser.add_argument("--pairs", type=int, default=PAIRS, metavar="N", help=f"default: {PAIRS}")
+    parser.add_argument("--list", action="store_true", help="name the workloads, by group, and end")
+    parser.add_argument("--write", action="store_true", help=f"into {PAGE}, .json and .svg")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, keep the pairs in build/bench.json (or the page's), print the table."""
+    if args.list:
+        for each in WORKLOADS:
+            print(f"{each.group:<10}{each.name:<20}{each.title}")
+        return EXIT_OK
+    if args.pairs < 1:
+        raise RomgenError("bench-pairs", "--pairs", f"{args.pairs} is no number of pairs")
+    only = args.only or []
+    work = chosen(only)
+    known = {each.name for each in WORKLOADS} | {each.name for each in GROUPS}
+    for name in only:
+        if name not in known:
+            raise RomgenError("bench-only", name, "no such workload", "romgen bench --list")
+    project = Project()
+    kept = project.root / DATA if args.write else project.build / "bench.json"
+    pairs = load(kept)
+    for nic in args.nic or NICS:
+        pairs = without(pairs, nic, work)
+        device = qemu_device(project, nic)
+        image, _ = rom_for_layout(project, f"iscsi-{nic}")
+        ours = Side("this ROM", device, image, False)
+        other = Side("iPXE", device, rival.rom(device), True)
+        for number in range(args.pairs):
+            pairs += _pair(nic, ours, other, work, f"{number + 1}/{args.pairs}")
+            store(kept, pairs)
+    rows = ratios(pairs, WORKLOADS)
+    print(table(rows), end="")
+    if args.write:
+        write_page(project.root / PAGE, rows)
+        write_atomic(project.root / PLOT, plot(rows))
+    else:
+        write_atomic(project.build / Path(PLOT).name, plot(rows))
+    return EXIT_BOOT if any(row.held is False for row in rows) else EXIT_OK
+
+
+def _pair(nic: str, ours: Side, other: Side, work: list[Workload], text: str) -> list[Pair]:
+    """Both ROMs once through every group of the workloads."""
+    found = []
+    for group in GROUPS:
+        mine = [each for each in work if each.group == group.name]
+        if not mine:
+            continue
+        print(f"{nic} {group.title}: {text}", flush=True)
+        first, second = boot(ours, group, mine).figures, boot(other, group, mine).figures
+        found += [Pair(nic, name, first[name], second[name]) for name in first]
+    return found

@@ -1,0 +1,93 @@
+"""The benchmark's arithmetic, its plan and its page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from romgen.bench import rival
+from romgen.bench.page import BEGIN, END, plot, table, write_page
+from romgen.bench.plan import ROW, WRITE_FIRST, Row, damage, disk
+from romgen.bench.results import Pair, load, ratios, store, without
+from romgen.bench.workloads import GROUPS, WORKLOADS, chosen
+from romgen.boot import pattern
+from romgen.boot.console import Line
+from romgen.boot.pattern import SECTOR
+from romgen.errors import RomgenError
+
+PAIRS = [Pair("e1000", "read-8", ours, other) for ours, other in ((40, 10), (30, 10), (90, 10))]
+
+
+def test_the_ratio_is_the_median_of_the_pairs() -> None:
+    (row,) = ratios([*PAIRS, Pair("e1000", "gone", 1, 1)], WORKLOADS)
+    assert (row.ratio, row.low, row.high, row.pairs) == (4, 3, 9, 3)
+    assert (row.ours, row.other) == (40, 10)
+    assert row.goal == 3 and row.held
+
+
+def test_seconds_are_better_when_there_are_few() -> None:
+    rows = ratios([Pair("e1000", "power-on", 1.0, 1.25), Pair("virtio", "power-on", 1.0, 1.25)],
+                  WORKLOADS)  # fmt: skip
+    assert [(row.goal, row.held) for row in rows] == [(0.85, True), (0.7, False)]
+
+
+def test_every_workload_has_a_group_and_a_name_of_its_own() -> None:
+    assert {each.group for each in WORKLOADS} == {each.name for each in GROUPS}
+    assert len({each.name for each in WORKLOADS}) == len(WORKLOADS)
+    assert {each.name for each in chosen(["delay-2", "read-8"])} == {
+        "read-8", "delay-2-read-127", "delay-2-read-64", "delay-2-read-8"}  # fmt: skip
+
+
+def test_measured_anew_replaces(tmp_path: Path) -> None:
+    kept = tmp_path / "bench.json"
+    assert load(kept) == []
+    store(kept, [*PAIRS, Pair("virtio", "read-8", 1, 1)])
+    assert without(load(kept), "e1000", chosen(["read-8"])) == [Pair("virtio", "read-8", 1, 1)]
+    kept.write_text('{"pairs": [{"nic": "e1000"}]}')
+    with pytest.raises(RomgenError, match="damaged"):
+        load(kept)
+
+
+def test_the_page_has_the_table_and_the_plot_a_bar_a_row(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    rows = ratios(PAIRS, WORKLOADS)
+    write_page(page, rows)
+    assert page.read_text() == f"before\n{BEGIN}\n{table(rows)}{END}\nafter\n"
+    assert "| 40 KiB/s | 10 KiB/s | 4.00 | 3.00-9.00 of 3 | 3 | held |" in table(rows)
+    assert plot(rows).count("<rect x=") == len(rows)
+    page.write_text("no marks")
+    with pytest.raises(RomgenError, match="no <!--"):
+        write_page(page, rows)
+
+
+def test_the_plan_stands_behind_the_program() -> None:
+    rows = [Row("read", 127), Row("write", 8, WRITE_FIRST, 64)]
+    image = disk(rows)
+    plan = image[63 * SECTOR : 64 * SECTOR]
+    assert plan.startswith(rows[0].pack() + rows[1].pack() + bytes(ROW.size))
+    with pytest.raises(RomgenError, match="do not fit"):
+        disk([Row("read")] * 30)
+
+
+def test_what_was_not_written_shows() -> None:
+    row = Row("write", 2, 4, 4, checked=0)
+    image = bytearray(b"".join(pattern.sector(lba) for lba in range(10)))
+    for lba, content in row.written(5):
+        image[lba * SECTOR : (lba + 1) * SECTOR] = content
+    assert damage(bytes(image), [row], [5]) == ""
+    image[7 * SECTOR + 100] ^= 1
+    assert "sector 7 " in damage(bytes(image), [row], [5])
+    assert damage(bytes(image), [row], [1]) == ""
+
+
+def test_ipxe_is_not_charged_for_the_wait_and_dhcp(tmp_path: Path) -> None:
+    lines = [Line(0.5, "Features: DNS"), Line(6.0, "net0: 10.0.2.15"), Line(6.5, "@go"),
+             Line(7.0, "@")]  # fmt: skip
+    assert rival.power_on(lines, 7.0) == 1.0
+    with pytest.raises(RomgenError, match="did not come to its script"):
+        rival.power_on(lines[:1], 7.0)
+    options = rival.netdev(tmp_path, "10.0.2.15", "10.0.2.2", 3260)
+    assert options == f"tftp={tmp_path},bootfile=bench.ipxe"
+    assert "sanboot iscsi:10.0.2.2::3260:1:" in (tmp_path / "bench.ipxe").read_text()
