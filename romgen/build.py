@@ -19,8 +19,9 @@ from romgen.compose import compose, verify
 from romgen.errors import EXIT_FINDINGS, RomgenError, shown
 from romgen.ev.block import pack
 from romgen.generate import Inputs, generate, load_inputs
-from romgen.image_map import image_map
+from romgen.image_map import image_map, read_pieces
 from romgen.layout import EV_TEXT_MAX, IMAGE_MAX, Layout
+from romgen.layout_rules import NO_RULES, check_rules, rule_sizes
 from romgen.project import Project, write_atomic
 
 if TYPE_CHECKING:
@@ -206,6 +207,13 @@ def _check_memory(layout: Layout, memory: dict[str, int]) -> None:
         )
 
 
+def _check_rules(layout: Layout, rom: Linked, map_data: dict[str, Any]) -> None:
+    """Raise what the linked image does not keep of what the layout asks of it."""
+    symbols = {one.name: one.value for one in rom.program.symbols if one.is_global}
+    pieces, _ = read_pieces(rom.map_file.read_text(), {})
+    check_rules(layout.rules, symbols, (one.section for one in pieces), rule_sizes(map_data))
+
+
 def _finish(
     project: Project,
     layout: Layout,
@@ -228,6 +236,8 @@ def _finish(
             status=EXIT_FINDINGS,
         )
     _check_memory(layout, map_data["memory"])
+    if layout.rules != NO_RULES:
+        _check_rules(layout, made.rom, map_data)
     image = compose(made.rom.program.flat(made.rom.program.value("rom_end")), layout)
     verify(image, layout)
     elf_path = out / f"{layout.name}.elf"

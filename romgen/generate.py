@@ -21,7 +21,7 @@ from romgen import __version__
 from romgen.catalog import DETAIL_KINDS, ErrorEntry, Nic, load_errors, load_nics
 from romgen.errors import RomgenError, shown
 from romgen.ev.table import Table, load_table
-from romgen.layout import Layout, find_layout, load_layout
+from romgen.layout import Layout, load_layout
 from romgen.pair_codes import Packed, pack
 from romgen.project import Project, write_atomic
 
@@ -157,9 +157,7 @@ def load_inputs(project: Project, layout: str) -> Inputs:
     nics = load_nics(project.tables / "nics.toml", project.root)
     ev_path = project.tables / "ev.toml"
     return Inputs(
-        layout=load_layout(
-            find_layout(project.layouts, layout, project.root), nics, project.root
-        ),
+        layout=load_layout(project.layouts, layout, nics, project.root),
         nics=nics,
         errors=load_errors(project.tables / "errors", project.root),
         formats=[describe(name, struct) for name, struct in NASM_STRUCTS.items()],

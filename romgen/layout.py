@@ -1,4 +1,4 @@
-"""Layouts: what an image contains, from `layouts/<name>.toml`.
+"""Layouts: what an image contains, from the files of `layouts/` (`romgen.layout_file`).
 
 A layout is the only place that says which adapter, sizes, names and limits an image has;
 the generated `layout.inc`, the linker scripts and the image's headers follow from it.
@@ -7,13 +7,15 @@ the generated `layout.inc`, the linker scripts and the image's headers follow fr
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from romgen.catalog import Nic
-from romgen.errors import RomgenError, shown
-from romgen.toml_file import Key, TomlFile
+from romgen.layout_file import NAMED, Layers, LayoutFolder, filled, unknown_placeholder
+from romgen.layout_rules import NO_RULES, Rules, read_rules
+from romgen.toml_file import Key
 
 BLOCK = 512
 """Unit of an option ROM's length (PCI Firmware Specification 3.0, 5.1.2)."""
@@ -25,32 +27,77 @@ UNIVERSAL = "universal"
 """Name for `nic` in a layout with several drivers, listed in `nics`."""
 
 _STRING = r"[ -~]+"
+_TEXT_MAX = 63
+_PRINTABLE = Key(str, required=True, low=1, high=_TEXT_MAX, pattern=_STRING, form="printable ASCII")
 
 KEYS = {
-    "kind": Key(str, required=True, choices=("iscsi",)),
-    "default": Key(bool, default=False),
-    "nic": Key(str, required=True),
-    "nics": Key(list, default=[], item=str),
-    "boot": Key(str, default="BCV", choices=("BCV", "BEV")),
-    "product": Key(
-        str, required=True, low=1, high=63, pattern=_STRING, form="printable ASCII"
+    "kind": Key(str, required=True, choices=("iscsi",), doc="what the image boots from"),
+    "default": Key(bool, default=False, doc="true: built by `make rom` without `LAYOUT=`"),
+    "nic": Key(
+        str,
+        required=True,
+        doc="name in `romgen/tables/nics.toml`: driver and PCI ids; `universal`: those of `nics`",
     ),
-    "manufacturer": Key(
-        str, required=True, low=1, high=63, pattern=_STRING, form="printable ASCII"
+    "nics": Key(
+        list,
+        default=[],
+        item=str,
+        doc='with nic = "universal": the adapters, in the order in which the ROM looks for them',
     ),
-    "size_max": Key(int, default=IMAGE_MAX, low=BLOCK, high=IMAGE_MAX),
-    "memory": Key(dict, default={}),
-    "ev": Key(dict, default={}),
-    "ibft": Key(dict, default={}),
+    "boot": Key(
+        str,
+        default="BCV",
+        choices=("BCV", "BEV"),
+        doc="vector of the $PnP header: BCV (a disk) or BEV (a boot program)",
+    ),
+    "product": replace(
+        _PRINTABLE, doc="shown in the BIOS's boot menu; `{nic}` and `{kind}` are filled in"
+    ),
+    "manufacturer": replace(_PRINTABLE, doc="in the $PnP header"),
+    "size_max": Key(
+        int,
+        default=IMAGE_MAX,
+        low=BLOCK,
+        high=IMAGE_MAX,
+        doc="bytes, a multiple of 512; a larger image fails the build",
+    ),
+    "memory": Key(dict, default={}, doc="run-time memory of one instance"),
+    "ev": Key(dict, default={}, doc="the boot variables' block in the image"),
+    "ibft": Key(dict, default={}, doc="the table for the operating system"),
+    "budget": Key(dict, default={}, doc="most bytes of a section; more fails the build"),
+    "place": Key(list, default=[], item=dict, doc="where a section of the sources goes"),
+    "assert": Key(list, default=[], item=dict, doc="what has to hold of the linked image"),
 }
 MEMORY_KEYS = {
-    "rx_frames": Key(int, default=16, low=4, high=32),
-    "ooo_slots": Key(int, default=6, low=0, high=16),
-    "stack": Key(int, default=3072, low=1024, high=16384),
-    "place": Key(str, default="auto", choices=("auto", "pmm", "base")),
+    "rx_frames": Key(
+        int,
+        default=16,
+        low=4,
+        high=32,
+        doc="receive buffers; TCP's window never exceeds them",
+    ),
+    "ooo_slots": Key(int, default=6, low=0, high=16, doc="segments kept out of order"),
+    "stack": Key(int, default=3072, low=1024, high=16384, doc="bytes"),
+    "place": Key(
+        str,
+        default="auto",
+        choices=("auto", "pmm", "base"),
+        doc="auto: PMM where the BIOS has it, else base memory; pmm; base",
+    ),
 }
-IBFT_KEYS = {"gateway": Key(str, default="needed", choices=("needed", "always"))}
-EV_KEYS = {"capacity": Key(int, default=1024, low=0, high=EV_TEXT_MAX)}
+IBFT_KEYS = {
+    "gateway": Key(
+        str,
+        default="needed",
+        choices=("needed", "always"),
+        doc="when the iBFT names it: needed (the target is on another net), always",
+    )
+}
+EV_KEYS = {
+    "capacity": Key(
+        int, default=1024, low=0, high=EV_TEXT_MAX, doc="room for the EV text, bytes"
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +120,7 @@ class Memory:
 class Layout:
     """One image to build.
 
-    name: of the file, `iscsi-<nic>`
+    name: `<kind>-<nic>`, perhaps with `-...` behind it
     nic: the adapter; of several `universal`, with the ids of them all
     nics: what the image has drivers for; the ROM looks for them in this order
     boot: which vector of the $PnP header is used, BCV or BEV
@@ -81,6 +128,7 @@ class Layout:
     size_max: the image's budget in bytes; size_max_where: `file:line` that says so
     ev_capacity: room for the EV text in the image, bytes
     ibft_gateway: when the iBFT names the gateway: `needed` (the target is on another net), `always`
+    rules: places of sections, assertions, budgets
     """
 
     name: str
@@ -96,6 +144,7 @@ class Layout:
     ev_capacity: int
     ibft_gateway: str = "needed"
     nics: tuple[Nic, ...] = ()
+    rules: Rules = NO_RULES
 
     @property
     def drivers(self) -> tuple[str, ...]:
@@ -103,53 +152,85 @@ class Layout:
         return tuple(dict.fromkeys(nic.driver for nic in self.nics))
 
 
-def names(folder: Path) -> list[str]:
-    """The names of all layouts."""
-    return sorted(path.stem for path in folder.glob("*.toml"))
+def names(folder: Path, base: Path | None = None) -> list[str]:
+    """The names of all layouts, sorted."""
+    return sorted(LayoutFolder(folder, KEYS, base).layouts)
 
 
-def load_layout(path: Path, nics: dict[str, Nic], base: Path | None = None) -> Layout:
-    """Read and check one layout. Errors: see `TomlFile.take`, and an unknown adapter."""
-    file = TomlFile(path, base)
-    values = file.take(file.data, KEYS)
-    memory = file.take(values["memory"], MEMORY_KEYS, ("memory",))
-    ev = file.take(values["ev"], EV_KEYS, ("ev",))
-    ibft = file.take(values["ibft"], IBFT_KEYS, ("ibft",))
-    wanted = _nics(file, values, nics)
+def load_layouts(folder: Path, nics: Mapping[str, Nic], base: Path | None = None) -> list[Layout]:
+    """All layouts of `folder`, by name. Errors: as `load_layout`."""
+    found = LayoutFolder(folder, KEYS, base).layouts
+    return [read_layout(found[name], nics) for name in sorted(found)]
+
+
+def load_layout(
+    folder: Path, name: str, nics: Mapping[str, Nic], base: Path | None = None
+) -> Layout:
+    """The layout `name` of `folder`. Errors: there is none, `LayoutFolder`'s, `read_layout`'s."""
+    return read_layout(LayoutFolder(folder, KEYS, base).find(name), nics)
+
+
+def read_layout(layers: Layers, nics: Mapping[str, Nic]) -> Layout:
+    """Check one layout. Errors: see `TomlFile.take`; an unknown adapter, a name that misleads."""
+    values = layers.take(KEYS)
+    memory = layers.take(MEMORY_KEYS, "memory")
+    ev = layers.take(EV_KEYS, "ev")
+    ibft = layers.take(IBFT_KEYS, "ibft")
+    wanted = _nics(layers, values, nics)
     if values["size_max"] % BLOCK:
-        raise file.error(
+        raise layers.error(
             "toml-range",
             ("size_max",),
             f"'size_max' is {values['size_max']}",
             f"give a multiple of {BLOCK}",
         )
     expected = f"{values['kind']}-{values['nic']}"
-    if path.stem != expected:
-        raise file.error(
-            "layout-name", ("nic",), f"this layout is named '{path.stem}'", f"name it '{expected}'"
+    if layers.name != expected and not layers.name.startswith(f"{expected}-"):
+        raise layers.error(
+            "layout-name",
+            ("nic",),
+            f"this layout is named '{layers.name}'",
+            f"name it '{expected}', or that and '-...'",
         )
     return Layout(
-        name=path.stem,
-        size_max_where=file.where(("size_max",)),
+        name=layers.name,
+        size_max_where=layers.where("size_max"),
         kind=values["kind"],
         default=values["default"],
         nic=wanted[0] if values["nic"] != UNIVERSAL else _universal(wanted),
         boot=values["boot"],
-        product=values["product"],
-        manufacturer=values["manufacturer"],
+        product=_text(layers, values, "product"),
+        manufacturer=_text(layers, values, "manufacturer"),
         size_max=values["size_max"],
         memory=Memory(**memory),
         ev_capacity=ev["capacity"],
         ibft_gateway=ibft["gateway"],
         nics=wanted,
+        rules=read_rules(layers),
     )
 
 
-def _nics(file: TomlFile, values: dict[str, Any], nics: dict[str, Nic]) -> tuple[Nic, ...]:
+def _text(layers: Layers, values: Mapping[str, Any], key: str) -> str:
+    """A string of the $PnP header, its placeholders filled. Errors: unknown one, too long."""
+    known = {name: str(values[name]) for name in NAMED}
+    wrong = unknown_placeholder(values[key], known)
+    if wrong:
+        raise layers.error("toml-form", (key,), *wrong)
+    text = filled(values[key], known)
+    if len(text) > _TEXT_MAX:
+        raise layers.error(
+            "toml-range", (key,), f"length of '{key}' is {len(text)}", f"at most {_TEXT_MAX}"
+        )
+    return text
+
+
+def _nics(
+    layers: Layers, values: Mapping[str, Any], nics: Mapping[str, Nic]
+) -> tuple[Nic, ...]:
     """The adapters of a layout. Errors: an unknown one, `nics` without nic = "universal"."""
     several = values["nic"] == UNIVERSAL
     if several != bool(values["nics"]):
-        raise file.error(
+        raise layers.error(
             "layout-nic",
             ("nic",),
             f"'nics' lists the adapters of a layout with nic = \"{UNIVERSAL}\", and of no other",
@@ -157,7 +238,7 @@ def _nics(file: TomlFile, values: dict[str, Any], nics: dict[str, Nic]) -> tuple
     for name in values["nics"] if several else [values["nic"]]:
         if name not in nics:
             near = difflib.get_close_matches(name, nics, 1, 0.5)
-            raise file.error(
+            raise layers.error(
                 "layout-nic",
                 ("nics",) if several else ("nic",),
                 f"unknown adapter '{name}'",
@@ -170,17 +251,3 @@ def _universal(nics: tuple[Nic, ...]) -> Nic:
     """Several adapters as one: the first one's id stands in the PCIR structure."""
     title = ", ".join(nic.name for nic in nics)
     return Nic(UNIVERSAL, "", title, tuple(pci for nic in nics for pci in nic.ids), "")
-
-
-def find_layout(folder: Path, name: str, base: Path | None = None) -> Path:
-    """The file of the layout `name`. Error: there is none, with the nearest name."""
-    known = names(folder)
-    if name in known:
-        return folder / f"{name}.toml"
-    near = difflib.get_close_matches(name, known, 1, 0.5)
-    raise RomgenError(
-        "layout-unknown",
-        shown(folder, base),
-        f"no layout '{name}'",
-        f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known) or 'none'}",
-    )

@@ -32,6 +32,7 @@ class Key:
     choices: the only values, or () for any
     pattern: regular expression that a string matches whole, and in `form` what it means in words
     item: kind of the elements of a list
+    doc: what it is for, for the reference
     """
 
     kind: type
@@ -43,6 +44,7 @@ class Key:
     pattern: str = ""
     form: str = ""
     item: type | None = None
+    doc: str = ""
 
 
 class TomlFile:
@@ -88,9 +90,11 @@ class TomlFile:
         table: Mapping[str, Any],
         keys: Mapping[str, Key],
         path: KeyPath = (),
+        partial: bool = False,
     ) -> dict[str, Any]:
         """The values of `table` (which stands at `path`) with the defaults filled in.
 
+        partial: only those that are there
         Errors: unknown key, wrong type, out of range, not among the choices, missing.
         """
         for name in table:
@@ -109,14 +113,16 @@ class TomlFile:
             if name in table:
                 self._check((*path, name), name, table[name], key)
                 values[name] = table[name]
-            elif key.required:
-                inside = f" in [{'.'.join(map(str, path))}]" if path else ""
-                raise self.error(
-                    "toml-missing-key", path, f"key '{name}' is missing{inside}"
-                )
-            else:
-                values[name] = key.default
+            elif not partial:
+                values[name] = self.absent(name, key, path)
         return values
+
+    def absent(self, name: str, key: Key, path: KeyPath) -> Any:
+        """The value of a key that the table at `path` has not. Error: it is required."""
+        if key.required:
+            inside = f" in [{'.'.join(map(str, path))}]" if path else ""
+            raise self.error("toml-missing-key", path, f"key '{name}' is missing{inside}")
+        return key.default
 
     def _check(self, path: KeyPath, name: str, value: Any, key: Key) -> None:
         """Raise what is wrong with one value."""

@@ -14,7 +14,7 @@ from romgen.commands import Subparsers
 from romgen.errors import RomgenError, shown
 from romgen.ev import parse
 from romgen.ev.render import finding_line
-from romgen.layout import load_layout, names
+from romgen.layout import load_layouts, names
 from romgen.project import Project
 
 
@@ -35,13 +35,12 @@ def add_parser(sub: Subparsers) -> None:
 
 def chosen(project: Project, wanted: list[str]) -> list[str]:
     """The layouts to build: those named, all of them, or those marked default."""
-    known = names(project.layouts)
     if wanted == ["all"]:
-        return known
+        return names(project.layouts, project.root)
     if wanted:
         return wanted
     nics = load_nics(project.tables / "nics.toml", project.root)
-    layouts = [load_layout(project.layouts / f"{name}.toml", nics, project.root) for name in known]
+    layouts = load_layouts(project.layouts, nics, project.root)
     return [layout.name for layout in layouts if layout.default]
 
 

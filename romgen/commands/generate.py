@@ -22,7 +22,7 @@ def add_parser(sub: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Generate for each layout; prints the folders."""
     project = Project(build=args.build_dir.resolve()) if args.build_dir else Project()
-    for name in args.layouts or names(project.layouts):
+    for name in args.layouts or names(project.layouts, project.root):
         inputs = load_inputs(project, name)
         for kind in (".inc", ".asm"):
             generate(project, inputs, kind)

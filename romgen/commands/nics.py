@@ -13,7 +13,7 @@ from romgen.build import build
 from romgen.catalog import load_nics
 from romgen.commands import Subparsers
 from romgen.errors import EXIT_BOOT, EXIT_OK, RomgenError
-from romgen.layout import find_layout, load_layout, names
+from romgen.layout import load_layout, names
 from romgen.project import Project
 
 PAGE = Path("docs/adapters.md")
@@ -43,9 +43,8 @@ def run(args: argparse.Namespace) -> int:
     store = project.build / "nics.json"
     data = nic_table.load(store)
     work: list[tuple[Subject, str]] = []
-    for name in args.layouts or names(project.layouts):
-        path = find_layout(project.layouts, name, project.root)
-        layout = load_layout(path, nics, project.root)
+    for name in args.layouts or names(project.layouts, project.root):
+        layout = load_layout(project.layouts, name, nics, project.root)
         if layout.kind != "iscsi":
             continue
         data["sizes"][name] = nic_table.sizes(build(project, name))

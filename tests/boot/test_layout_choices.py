@@ -23,11 +23,11 @@ BLANK = 2
 
 
 def built(folder: Path, old: str, new: str) -> Path:
-    """The ROM of the layout with `old` replaced by `new` in its file."""
+    """The ROM of the layout with `old` replaced by `new` in what all layouts extend."""
     tree = folder / "tree"
     for part in ("asm", "undi", "layouts", "romgen/tables"):
         shutil.copytree(ROOT / part, tree / part)
-    layout = tree / "layouts" / f"{LAYOUT}.toml"
+    layout = tree / "layouts" / "common.toml"
     text = layout.read_text(encoding="utf-8")
     assert text.count(old) == 1
     layout.write_text(text.replace(old, new), encoding="utf-8")

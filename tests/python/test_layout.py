@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from romgen.catalog import PciId, load_errors, load_nics
 from romgen.errors import RomgenError
-from romgen.layout import KEYS, MEMORY_KEYS, find_layout, load_layout, names
+from romgen.layout import KEYS, load_layout, load_layouts
 from romgen.project import Project
 
 LAYOUT = "layouts/iscsi-e1000.toml"
@@ -16,7 +14,7 @@ LAYOUT = "layouts/iscsi-e1000.toml"
 
 def load(project: Project) -> object:
     nics = load_nics(project.tables / "nics.toml", project.root)
-    return load_layout(project.root / LAYOUT, nics, project.root)
+    return load_layout(project.layouts, "iscsi-e1000", nics, project.root)
 
 
 def edit(project: Project, name: str, old: str, new: str) -> None:
@@ -61,12 +59,12 @@ def test_layout_has_the_name_of_its_adapter(tiny_project: Project) -> None:
     (tiny_project.root / LAYOUT).rename(tiny_project.layouts / "iscsi-other.toml")
     nics = load_nics(tiny_project.tables / "nics.toml")
     with pytest.raises(RomgenError, match=r"iscsi-other'.*\bname it 'iscsi-e1000'"):
-        load_layout(tiny_project.layouts / "iscsi-other.toml", nics, tiny_project.root)
+        load_layout(tiny_project.layouts, "iscsi-other", nics, tiny_project.root)
 
 
 def test_unknown_layout(tiny_project: Project) -> None:
     with pytest.raises(RomgenError, match="did you mean 'iscsi-e1000'"):
-        find_layout(tiny_project.layouts, "iscsi-e100", tiny_project.root)
+        load_layout(tiny_project.layouts, "iscsi-e100", {}, tiny_project.root)
 
 
 def test_unreadable_layout(tiny_project: Project) -> None:
@@ -120,14 +118,6 @@ def test_error_table_mistakes(tiny_project: Project, old: str, new: str, message
 def test_real_layouts_and_tables() -> None:
     project = Project()
     nics = load_nics(project.tables / "nics.toml", project.root)
-    layouts = [
-        load_layout(project.layouts / f"{name}.toml", nics, project.root)
-        for name in names(project.layouts)
-    ]
+    layouts = load_layouts(project.layouts, nics, project.root)
     assert any(layout.default for layout in layouts)
     assert load_errors(project.tables / "errors", project.root)
-
-
-def test_every_key_is_in_the_sample(tmp_path: Path) -> None:
-    text = (Project().root / LAYOUT).read_text()
-    assert [key for key in (*KEYS, *MEMORY_KEYS) if key not in text] == []
