@@ -88,5 +88,7 @@ class Script:
     queue_depth: int = 32
     nop_interval: float = 0.0  # NOP-In pings while idle, 0: none
     nop_timeout: float = 5.0  # drop the connection when a ping is not answered
+    idle_limit: float = 0.0  # without nop_interval: `idle_act` after so long without a PDU, 0: none
+    idle_act: Act = Act.CLOSE  # CLOSE, RESET, or ASYNC: asks for a logout, and closes without one
     attention_after_login: bool = True  # UNIT ATTENTION 29/00 at the first command of a session
     faults: list[Fault] = field(default_factory=list)

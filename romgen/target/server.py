@@ -19,6 +19,7 @@ from romgen.target.pdu import Pdu, ProtocolError, build, build_text, encode, par
 from romgen.target.script import Act, Fault, Script
 
 NONE = 0xFFFFFFFF
+ASYNC_LOGOUT = 1
 UNIT_ATTENTION_RESET = (6, 0x29, 0)
 
 
@@ -45,6 +46,7 @@ class Connection:
     attention: bool = False
     silent: bool = False
     ping_open: int = 0
+    logout_asked: bool = False
 
     # --- numbering and sending --------------------------------------------------------------------
 
@@ -215,10 +217,10 @@ class Connection:
         script = self.target.script
         while True:
             try:
-                timeout = script.nop_interval or None
+                timeout = script.nop_interval or script.idle_limit or None
                 pdu = await asyncio.wait_for(self.receive(), timeout)
             except TimeoutError:
-                await self._ping()
+                await (self._ping() if script.nop_interval else self._idle())
                 continue
             if self.silent:
                 continue
@@ -270,6 +272,15 @@ class Connection:
             **self._numbers(advance=False),
         )
         await self.send(Pdu(header))
+
+    async def _idle(self) -> None:
+        """Nothing has come for so long: ends the session as the script says."""
+        act = self.target.script.idle_act
+        self.target.events.append(f"idle {act.value}")
+        if act is not Act.ASYNC or self.logout_asked:
+            raise DropError(act is Act.RESET)
+        self.logout_asked = True
+        await self._async_message(ASYNC_LOGOUT)
 
     async def _nop_out(self, pdu: Pdu) -> None:
         head = pdu.parse(iscsi.bhs)
