@@ -5,7 +5,7 @@
 #   make test [ARGS="..."]                        every test
 #   make test-os [ARGS="..."]                     real operating systems, with a table in build/report
 #   make test-nics [ARGS="iscsi-e1000"]           each adapter in QEMU, half an hour; writes docs/adapters.md
-#   make test-matrix [ARGS="-k killed"]           boots over a bad wire, needs root; writes docs/interop.md
+#   make test-matrix [ARGS="-k killed"]           boots over a bad wire, from LIO and istgt; as root; docs/interop.md
 #   make bench [ARGS="--nic e1000 --pairs 1"]     against iPXE, in turn; writes docs/benchmarks.md
 #   make lint                                     ruff and mypy alone
 #   make coverage                                 line coverage of assembly (bench, QEMU) and Python
@@ -44,7 +44,8 @@ test-nics:
 test-matrix:
 	@tools/bootstrap.sh test
 	@mkdir -p build/report
-	@$(PYTHON) -m pytest -n 2 --junitxml=build/report/matrix.xml tests/matrix $(ARGS)
+	@$(PYTHON) -m pytest -n 4 --dist loadgroup -o junit_family=xunit1 \
+		--junitxml=build/report/matrix.xml tests/matrix $(ARGS)
 
 bench:
 	@tools/bootstrap.sh test

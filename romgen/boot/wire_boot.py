@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -153,6 +153,8 @@ def tgtd_peer(wire: BadWire, address: str, image: Path, security: Security) -> T
     )
 
 
+PeerMaker = Callable[[BadWire, str, Path, Security, Path], AbstractContextManager[Peer]]
+"""Makes a target: wire, address, image of its disk, security, a folder for its files."""
 Fault = Callable[[BadWire, Sequence[Peer]], None]
 """What happens in the middle of the boot."""
 
@@ -161,13 +163,14 @@ Fault = Callable[[BadWire, Sequence[Peer]], None]
 class WireBoot:
     """One boot.
 
-    target: `tgt` or `scripted`; both_targets: a second one at SECOND, which has the same disk;
+    target: `tgt`, `scripted`, or what makes another one
+    both_targets: a second one at SECOND, which has the same disk
     variables: for the EV text, they replace what is there; fault: happens at MIDDLE
     """
 
     rom: Path
     device: str
-    target: str = "tgt"
+    target: str | PeerMaker = "tgt"
     security: Security = field(default_factory=Security)
     plan: Plan = field(default_factory=Plan)
     both_targets: bool = False
@@ -248,9 +251,14 @@ def wire_boot(boot: WireBoot) -> WireOutcome:
         for address in addresses:
             if boot.target == "tgt":
                 peers.append(stack.enter_context(tgtd_peer(wire, address, image, boot.security)))
-            else:
+            elif boot.target == "scripted":
                 scripted = ScriptedPeer(wire, address, image, boot.security, folder)
                 peers.append(stack.enter_context(scripted))
+            elif callable(boot.target):
+                made = boot.target(wire, address, image, boot.security, folder)
+                peers.append(stack.enter_context(made))
+            else:
+                raise ValueError(f"no target {boot.target}")
         done: list[str] = []
 
         def on_line(line: str, qmp: Qmp) -> None:

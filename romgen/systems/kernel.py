@@ -28,13 +28,13 @@ def initrd(kernel: Path, busybox: Path) -> bytes:
     found = []
     for name in MODULES:
         for path in kernel.glob(f"lib/modules/*/kernel/**/{name}.ko*"):
-            files[f"modules/{name}.ko"] = (0o644, _plain(path))
+            files[f"modules/{name}.ko"] = (0o644, plain_module(path))
             found.append(name)
     files["init"] = (0o755, recipe("kernel/init", MODULES=" ".join(found)).encode())
     return archive(files)
 
 
-def _plain(path: Path) -> bytes:
+def plain_module(path: Path) -> bytes:
     """A module without its compression."""
     if path.suffix == ".xz":
         return subprocess.run([find_tool("xz"), "-dc", str(path)], capture_output=True, check=True,

@@ -1,6 +1,6 @@
 """Every target, authentication and digest over every wire: right data or a clear error.
 
-Not part of `make test`; `make test-matrix` runs it and writes the table of docs/interop.md.
+Not part of `make test`; `make test-matrix` runs it and makes the table of docs/interop.md.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from romgen.boot.matrix import DIGESTS, METHODS, TARGETS
 from romgen.boot.netns import BadWire
 from romgen.boot.pcap import segments
 from romgen.boot.wire import Plan
@@ -83,17 +84,11 @@ WEATHER = {
     "first killed": Weather({}, lambda outcome: connections(outcome, SECOND) > 0, kill, True),
     "5 % loss": Weather({"loss": 0.05}, counted("lost")),
 }
-DIGESTS = {
-    "off": (False, False),
-    "header": (True, False),
-    "data": (False, True),
-    "both": (True, True),
-}
 
 
 @pytest.mark.parametrize("digests", DIGESTS)
-@pytest.mark.parametrize("auth", ["None", "CHAP", "MutualCHAP"])
-@pytest.mark.parametrize("target", ["tgt", "scripted"])
+@pytest.mark.parametrize("auth", METHODS)
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("weather", WEATHER)
 def test_boot(
     rom: Path,
