@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from romgen.assemble import Assembly, Unit, object_path
-from romgen.compose import compose, verify
+from romgen.compose import compose, pack_init, verify
 from romgen.errors import EXIT_FINDINGS, RomgenError, shown
 from romgen.ev.block import pack
 from romgen.generate import Inputs, generate, load_inputs
@@ -124,6 +124,12 @@ def build(
     sources = find_sources(project, layout)
     with _locked(project.work(layout.name)):
         made = _programs(project, inputs, sources, ev_text, keep)
+        program = made.rom.program
+        rom = pack_init(
+            program.flat(program.value("rom_end")),
+            program.value("undi_image"),
+            made.undi.program.value("undi_code_size"),
+        )
         map_data = image_map(
             layout,
             made.rom.program,
@@ -131,11 +137,13 @@ def build(
             made.undi.program,
             made.undi.map_file,
             made.sources,
+            len(rom),
         )
         return _finish(
             project,
             layout,
             made,
+            rom,
             map_data,
             IMAGE_MAX if keep else layout.size_max,
             started,
@@ -218,6 +226,7 @@ def _finish(
     project: Project,
     layout: Layout,
     made: _Programs,
+    rom: bytearray,
     map_data: dict[str, Any],
     size_max: int,
     started: float,
@@ -238,7 +247,7 @@ def _finish(
     _check_memory(layout, map_data["memory"])
     if layout.rules != NO_RULES:
         _check_rules(layout, made.rom, map_data)
-    image = compose(made.rom.program.flat(made.rom.program.value("rom_end")), layout)
+    image = compose(rom, layout)
     verify(image, layout)
     elf_path = out / f"{layout.name}.elf"
     undi_path = out / f"{layout.name}.undi.elf"

@@ -14,7 +14,8 @@ from construct import ConstructError, Container, Struct
 
 from romgen.catalog import PciId
 from romgen.errors import EXIT_FINDINGS, RomgenError
-from romgen.formats.option_rom import pcir, pnp, rom_header, undi_rom_id
+from romgen.formats.option_rom import CONSTANTS, pcir, pnp, rom_header, undi_rom_id
+from romgen.init_pack import pack
 from romgen.layout import BLOCK, IMAGE_MAX, Layout
 
 ROM_SIGNATURE = 0xAA55
@@ -77,6 +78,19 @@ def _balance(image: bytearray, start: int, length: int, at: int) -> None:
     image[at] = -sum(image[start : start + length]) & 0xFF
 
 
+def pack_init(flat: bytearray, start: int, undi_size: int) -> bytearray:
+    """The linked bytes of a ROM of ours with everything from `start` on packed.
+
+    flat: up to the linker's rom_end; start: undi_image; undi_size: undi_code_size, up to which the
+    UNDI's loader unpacks. Another ROM, without our mark in the header, comes back as it is.
+    """
+    if _parse(rom_header, flat, 0, "ROM header").owner != CONSTANTS["ROM_OWNER"]:
+        return flat
+    rom = flat[:start] + pack(bytes(flat[start:]), (undi_size,))
+    _put(rom, rom_header, 0, packed=start)
+    return rom
+
+
 def compose(flat: bytes | bytearray, layout: Layout) -> bytes:
     """The finished image from the linked bytes: padded, lengths and checksums set.
 
@@ -99,7 +113,7 @@ def compose(flat: bytes | bytearray, layout: Layout) -> bytes:
     data = _parse(pcir, image, header.pcir, "PCIR structure")
     if not header.pcir or data.signature != b"PCIR":
         raise _wrong(header.pcir, "no PCIR structure where the ROM header points")
-    _put(image, pcir, header.pcir, image_length=blocks)
+    _put(image, pcir, header.pcir, image_length=blocks, max_runtime_length=blocks)
     for offset, entry in pnp_headers(image):
         _balance(image, offset, entry.length * PNP_UNIT, offset + _field(pnp, "checksum"))
     if header.undi_rom_id:

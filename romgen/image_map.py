@@ -131,9 +131,12 @@ def image_map(
     undi: Program,
     undi_map: Path,
     sources: dict[str, str],
+    used: int,
 ) -> dict[str, Any]:
-    """The map of an image as JSON-ready data; all sizes and addresses in bytes."""
-    used = rom.value("rom_end")
+    """The map of an image as JSON-ready data; all sizes and addresses in bytes.
+
+    used: bytes of the ROM file, packed; those of sections, files and symbols are the linked ones
+    """
     size = -(-used // BLOCK) * BLOCK
     return {
         "schema": SCHEMA,
@@ -141,6 +144,7 @@ def image_map(
         "image": {
             "size": size,
             "used": used,
+            "linked": rom.value("rom_end"),
             "padding": size - used,
             "budget": layout.size_max,
             "free": layout.size_max - used,

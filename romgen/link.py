@@ -21,6 +21,8 @@ from romgen.project import Project, write_atomic
 
 UNDI_FILE = "undi.bin"
 EV_FILE = "ev_block.bin"
+UNPACK_WORK = 400
+"""Bytes of scratch memory that asm/lib/unpack.asm needs (UNPACK_PARAGRAPHS in rom.inc)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def _link(
     script = render(
         environment(project.templates),
         f"{name}.ld.j2",
-        {**context, "tables": tables, "block": BLOCK},
+        {**context, "tables": tables, "block": BLOCK, "unpack_work": UNPACK_WORK},
         project.root,
     )
     write_atomic(work / f"{name}.ld", script)

@@ -3,6 +3,7 @@
 
 global undi_loader:function
 extern undi_image, undi_code_size, undi_data_size
+extern unpack
 
 struc loader_frame              ; what stands on the stack
 .regs           resb 32         ; PUSHAD
@@ -20,7 +21,7 @@ CODE undi_loader
 ; in:       on the stack: far pointer to a p_loader, which the caller removes
 ; out:      AX = PXE_EXIT_SUCCESS or PXE_EXIT_FAILURE; the p_loader's status says why
 ; clobbers: none
-; needs:    CS = the ROM's segment; about 60 bytes of the caller's stack
+; needs:    CS = the ROM's segment; 100 bytes of the caller's stack
 ;---------------------------------------------------------------------------
 undi_loader:
         pushf
@@ -42,6 +43,30 @@ undi_loader:
         mov     ax, LOADER_NO_MEMORY
         je      .done                   ; it would overwrite us
 
+        mov     es, cx
+        mov     si, undi_image
+        mov     cx, undi_code_size
+        cmp     word [cs:rom_header.packed], 0
+        jne     .packed
+        xor     di, di
+        cs rep movsb
+        jmp     .data
+.packed:
+        push    bx
+        push    dx
+        push    bp
+        push    ds
+        push    fs
+        mov     fs, dx                  ; the UNDI's data as scratch memory
+        push    cs
+        pop     ds
+        call    unpack
+        pop     fs
+        pop     ds
+        pop     bp
+        pop     dx
+        pop     bx
+.data:
         mov     es, dx
         xor     di, di
         xor     ax, ax
@@ -49,12 +74,6 @@ undi_loader:
         shr     cx, 1                   ; the sizes are even
         rep stosw
         mov     es, [bx + p_loader.undi_cs]
-        xor     di, di
-        mov     si, undi_image
-        mov     cx, undi_code_size
-        shr     cx, 1
-        cs rep movsw
-
         mov     [es:UNDI_HOME + undi_home.ds], dx
         mov     [es:UNDI_HOME + undi_home.rom], cs
         mov     ax, es

@@ -20,6 +20,7 @@ global undi_dead:data
 global undi_block:data
 global undi_rx_count:data
 
+extern boot_code
 extern error_detail
 extern ev_laa, ev_link_delay
 extern time_now
@@ -182,7 +183,7 @@ undi_masked:
 ; in:       undi_bdf, undi_cs_seg, undi_ds_seg
 ; out:      CF = 0, undi_entry; CF = 1, AX = error number, undi_block = status
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
-; needs:    DS = SS = DGROUP; CS = the ROM's segment
+; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 undi_load:
         call    undi_adapter_block
@@ -196,8 +197,12 @@ undi_load:
         push    gs
         push    ds
         push    word undi_block
-        push    cs                      ; with the near call a far one
-        call    [cs:bx + undi_rom_id.loader]
+        push    cs                      ; of the frame: the loader returns to
+        push    .loaded
+        push    word [boot_code]
+        push    word [cs:bx + undi_rom_id.loader]
+        retf
+.loaded:
         add     sp, 4
         pop     gs
         pop     fs

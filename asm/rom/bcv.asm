@@ -2,10 +2,12 @@
 %include "romgen.inc"
 %include "rom.inc"
 
-global bcv_run:function
+global bcv_main:function
+global bcv_open:function
 global bcv_connect:function
 global bcv_defer:function
 global boot_bdf:data
+global boot_code:data
 global boot_rom:data
 global bcv_caller:data
 global bcv_keep:data
@@ -34,6 +36,7 @@ extern time_init, time_now
 extern undi_close, undi_open
 
 BSS bcv
+boot_code:      resw 1          ; the ROM whose code runs as long as the disk is there
 boot_rom:       resw 1          ; the ROM of our adapter: its header and EV block
 boot_bdf:       resw 1          ; bus/dev/fn of our adapter
 bcv_caller:     resw 2          ; the BIOS's SP and SS, as LSS wants them
@@ -41,25 +44,31 @@ bcv_keep:       resb 1          ; 1: the adapter may still write to our memory
 
 INITCODE bcv
 ;---------------------------------------------------------------------------
-; bcv_run [jump] - boot connection vector, called by the BIOS once in POST
-; in:       the stack: far return address, segment of the ROM whose adapter it is (it is removed)
+; bcv_main [far] - boot connection vector, called by the BIOS once in POST (rom_run)
+; in:       GS = the ROM whose adapter it is, FS = the ROM whose code stays
 ; out:      nothing; INT 13h is hooked and 40:75 raised, or nothing has changed
-; clobbers: none
-; needs:    a BIOS in POST; 600 bytes of stack
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, FS, GS, flags
+; needs:    a BIOS in POST; 600 bytes of stack; who calls restores DS
 ;---------------------------------------------------------------------------
-bcv_run:
-        pushf
-        pushad
-        push    ds
-        push    es
-        push    fs
-        push    gs
-        cld
-        mov     bp, sp
+bcv_main:
+        call    bcv_open
+        jc      .done
+        mov     word [int13_busy], 0    ; our stack is free for INT 13h and the timer tick
+.done:
+        retf
+
+;---------------------------------------------------------------------------
+; bcv_open - memory, then bcv_connect on our own stack
+; in:       as bcv_main
+; out:      CF = 0: DS = DGROUP, the disk is there; CF = 1: nothing has changed
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, FS, GS, flags
+; needs:    as bcv_main
+;---------------------------------------------------------------------------
+bcv_open:
         call    memory_allocate
-        mov     gs, [bp + BCV_FRAME.rom]
         jc      .no_memory
         mov     ds, ax
+        mov     [boot_code], fs
         mov     [boot_rom], gs
         mov     [bcv_caller], sp
         mov     [bcv_caller + 2], ss
@@ -67,26 +76,19 @@ bcv_run:
         mov     sp, stack_top
         call    bcv_connect
         lss     sp, [bcv_caller]
-        jc      .failed
-        mov     word [int13_busy], 0    ; our stack is free for INT 13h and the timer tick
-        jmp     .done
-.failed:
+        jnc     .done
         cmp     byte [bcv_keep], 0
-        jne     .done
+        jne     .failed
         call    memory_release
+.failed:
+        stc
 .done:
-        pop     gs
-        pop     fs
-        pop     es
-        pop     ds
-        popad
-        popf
-        retf    2
+        ret
 .no_memory:
         call    bcv_defer
-        jnc     .done
+        jnc     .failed
         call    error_print             ; an error without detail, so without DGROUP
-        jmp     .done
+        jmp     .failed
 
 ;---------------------------------------------------------------------------
 ; bcv_defer - there is no memory now: try again at INT 19h

@@ -3,16 +3,15 @@
 %include "romgen.inc"
 %include "rom.inc"
 
-global bev_run:function
+global bev_main:function
 
-extern boot_rom
-extern bcv_caller, bcv_close_undi, bcv_connect, bcv_keep
+extern bcv_caller, bcv_close_undi, bcv_keep, bcv_open
 extern error_print
 extern ev_boot_mode
 extern int13_busy, int13_drive, int13_remove
 extern int15_uninstall
 extern iscsi_close
-extern memory_allocate, memory_release
+extern memory_release
 extern stack_top
 
 BOOT_SECTOR     equ 7C00h
@@ -24,34 +23,16 @@ FLAGS_IF        equ 200h
 
 INITCODE bev
 ;---------------------------------------------------------------------------
-; bev_run [jump] - bootstrap entry vector, called by the BIOS when it is our turn to boot
-; in:       the stack: far return address, segment of the ROM whose adapter it is (it is removed)
+; bev_main [far] - bootstrap entry vector, called by the BIOS when it is our turn to boot (rom_run)
+; in:       GS = the ROM whose adapter it is, FS = the ROM whose code stays
 ; out:      returns where the disk cannot be booted: nothing has changed then; or where it is to be
 ;           attached only (BootMode): INT 13h serves it
-; clobbers: none
-; needs:    a BIOS behind POST (no PMM, the ROM write-protected); 600 bytes of stack
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, FS, GS, flags
+; needs:    a BIOS behind POST (no PMM, the ROM write-protected); 600 bytes of stack; who calls restores DS
 ;---------------------------------------------------------------------------
-bev_run:
-        pushf
-        pushad
-        push    ds
-        push    es
-        push    fs
-        push    gs
-        cld
-        mov     bp, sp
-        call    memory_allocate
-        mov     gs, [bp + BCV_FRAME.rom]
-        jc      .no_memory
-        mov     ds, ax
-        mov     [boot_rom], gs
-        mov     [bcv_caller], sp
-        mov     [bcv_caller + 2], ss
-        mov     ss, ax
-        mov     sp, stack_top
-        call    bcv_connect
-        lss     sp, [bcv_caller]
-        jc      .failed
+bev_main:
+        call    bcv_open
+        jc      .done
         mov     word [int13_busy], 0
         cmp     byte [ev_boot_mode], EV_MODE_BOOT
         jne     .done                   ; attached: the BIOS goes on to its next device
@@ -97,19 +78,10 @@ bev_run:
         call    bcv_close_undi
         popf
         lss     sp, [bcv_caller]
+        pop     ax                      ; where bcv_open returned to
         jc      .done                   ; somebody has hooked INT 13h after us: the memory stays
-.failed:
         cmp     byte [bcv_keep], 0
         jne     .done
         call    memory_release
 .done:
-        pop     gs
-        pop     fs
-        pop     es
-        pop     ds
-        popad
-        popf
-        retf    2
-.no_memory:
-        call    error_print
-        jmp     .done
+        retf

@@ -14,15 +14,10 @@ global rom_late:function
 global rom_late_old:data
 
 extern rom_init
-extern rom_blocks               ; length of the image / 512, by the linker
 extern undi_loader
 extern undi_code_size           ; of the UNDI that is in the image
 extern undi_data_size
-%if BOOT_BEV
-extern bev_run
-%else
-extern bcv_run
-%endif
+extern rom_run
 
 OPCODE_JMP_FAR  equ 0EAh
 ROM_SIGNATURE   equ 0AA55h
@@ -37,7 +32,7 @@ UNDI_STACK      equ 1024        ; what the UNDI may use of its caller's stack
 section .header progbits alloc exec nowrite align=16
         istruc rom_header
 at rom_header.signature,        dw ROM_SIGNATURE
-at rom_header.size,             db rom_blocks
+at rom_header.size,             db 0            ; lengths: romgen/compose.py
 at rom_header.entry,            jmp near rom_init
 rom_checksum:                   ; data: the ROM's byte sum is 0
 at rom_header.checksum,         db 0
@@ -57,11 +52,11 @@ at pcir.device_list,            dw rom_device_list - pcir_header
 at pcir.length,                 dw pcir_size
 at pcir.revision,               db PCIR_REVISION
 at pcir.class_code,             db PCI_ETHERNET & 0FFh, PCI_ETHERNET >> 8 & 0FFh, PCI_ETHERNET >> 16
-at pcir.image_length,           dw rom_blocks
+at pcir.image_length,           dw 0
 at pcir.code_revision,          dw VERSION_WORD
 at pcir.code_type,              db CODE_PC_AT
 at pcir.indicator,              db LAST_IMAGE
-at pcir.max_runtime_length,     dw rom_blocks
+at pcir.max_runtime_length,     dw 0
         iend
 
         align   16, db 0        ; some IBM BIOSes look for it on paragraphs, not by the pointer
@@ -99,18 +94,14 @@ at undi_rom_id.bus_type,        db "PCIR"
 ;---------------------------------------------------------------------------
 ; rom_bcv [far] - boot vector of the $PnP header: tells the code whose adapter it is for
 ; in:       nothing that counts
-; out:      as bcv_run or bev_run
+; out:      as rom_run
 ; clobbers: none
-; needs:    as bcv_run or bev_run
+; needs:    as rom_run
 ;---------------------------------------------------------------------------
 rom_bcv:
         push    cs
         push    cs
-%if BOOT_BEV
-        call    bev_run
-%else
-        call    bcv_run
-%endif
+        call    rom_run
         retf
 
 ;---------------------------------------------------------------------------

@@ -13,10 +13,10 @@ extern rom_checksum
 
 PCI_BIOS_FIND   equ 0B102h      ; INT 1Ah: find a device by its ids
 
-INITDATA init
+RODATA init
 adapter_ids:    dd PCI_IDS, 0           ; device << 16 | vendor: one ROM may serve several adapters
 
-INITCODE init
+CODE init
 ;---------------------------------------------------------------------------
 ; rom_init [far] - entry at ROM:3, called by the BIOS during POST
 ; in:       AX = bus/dev/fn of the adapter, or anything where the BIOS does not say

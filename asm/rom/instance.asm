@@ -17,7 +17,6 @@ extern login_target_name
 extern rom_store
 extern session_lun
 
-ROM_FIRST       equ 0C000h      ; where option ROMs lie, in steps of 2 KiB
 ROM_STEP        equ 80h
 ROM_LAST        equ 0F000h
 ROM_SIGNATURE   equ 0AA55h

@@ -9,7 +9,6 @@
 
 global memory_allocate:function
 global memory_release:function
-global pmm_find:function
 global memory_segment:data
 global memory_paragraphs:data
 global memory_pmm:data
@@ -22,11 +21,12 @@ extern ibft_table
 extern undi_id_header
 extern dgroup_dwords           ; size of DGROUP with its stack, by the linker
 extern dgroup_paragraphs
+extern pmm_call, pmm_find
+extern rom_end
 
 BASE_MEMORY_MIN equ 256         ; KiB that must be left for the system
 PAGE            equ 4096 / 16   ; in paragraphs
 PAGE_KIB        equ 4
-PMM_FIRST       equ 0E000h      ; paragraph from which $PMM is searched, up to FFFFh
 PMM_FAILED      equ -1          ; function not supported; 0 = no memory
 
 BSS memory
@@ -146,73 +146,6 @@ memory_from_pmm:
         ret
 
 ;---------------------------------------------------------------------------
-; pmm_find - the POST Memory Manager's header
-; in:       nothing
-; out:      CF = 0, ES:0 = header; CF = 1: none
-; clobbers: AX, CX, ES, flags
-; needs:    nothing
-;---------------------------------------------------------------------------
-pmm_find:
-        push    si
-        mov     ax, PMM_FIRST
-.next:
-        mov     es, ax
-        cmp     dword [es:pmm_header.signature], '$PMM'
-        jne     .other
-        push    ax
-        movzx   cx, byte [es:pmm_header.length]
-        xor     si, si
-        mov     al, 0
-.byte:
-        add     al, [es:si]
-        inc     si
-        loop    .byte                   ; a length of 0 sums the whole segment, and fails
-        test    al, al
-        pop     ax
-        jz      .found
-.other:
-        inc     ax
-        jnz     .next
-        stc
-.found:
-        pop     si
-        ret
-
-;---------------------------------------------------------------------------
-; pmm_call - a function of the PMM
-; in:       ES:0 = PMM header; DX = function; EAX = paragraphs or address; CX = flags
-; out:      EAX = what the PMM returns
-; clobbers: EAX, ECX, EDX, flags
-; needs:    a BIOS in POST; 256 bytes of stack for the PMM
-;---------------------------------------------------------------------------
-; Calling convention of C: the last argument is pushed first, the caller removes them. Functions with
-; fewer arguments do not look at the others.
-pmm_call:
-        push    ebx
-        push    esi
-        push    edi
-        push    ebp
-        push    ds
-        push    es
-        push    cx
-        push    dword -1                ; no handle: nobody is to find the block
-        push    eax
-        push    dx
-        call    far [es:pmm_header.entry]
-        add     sp, 2 + 4 + 4 + 2
-        pop     es
-        pop     ds
-        pop     ebp
-        pop     edi
-        pop     esi
-        pop     ebx
-        cld
-        shl     edx, 16
-        mov     dx, ax
-        mov     eax, edx
-        ret
-
-;---------------------------------------------------------------------------
 ; memory_from_base - lower the top of base memory
 ; in:       BX = paragraphs
 ; out:      CF = 0, AX = segment, EDX = 0, CX = KiB of base memory before; CF = 1: not enough
@@ -275,6 +208,16 @@ memory_cleared:
         call    pmm_call
         shl     esi, 4
         add     ebx, esi
+        cmp     word [cs:rom_header.packed], 0
+        je      .end
+        xor     eax, eax                ; we run in such memory, which may lie behind that block
+        mov     ax, cs
+        shl     eax, 4
+        add     eax, rom_end
+        cmp     ebx, eax
+        jae     .end
+        mov     ebx, eax
+.end:
         cmp     edi, ebx
 .done:
         pop     es

@@ -14,6 +14,8 @@ global stub_int15:data
 global stub_int19:data
 global instance_here:data
 
+extern boot_code
+
 section .bss.stubs nobits alloc noexec write align=16
 stub_int13:     resb stub_size
 stub_int08:     resb stub_size
@@ -27,10 +29,11 @@ CODE stubs
 ; in:       BX = the stub; AX = offset of the handler in the ROM
 ; out:      nothing
 ; clobbers: none
-; needs:    DS = DGROUP; CS = the ROM's segment for good
+; needs:    DS = DGROUP; boot_code
 ;---------------------------------------------------------------------------
 stub_set:
         mov     dword [bx + stub.push_ds], STUB_CODE
         mov     [bx + stub.offset], ax
-        mov     [bx + stub.segment], cs
+        push    word [boot_code]
+        pop     word [bx + stub.segment]
         ret

@@ -1,8 +1,9 @@
 """`romgen map`: show what takes the room in an image of ours.
 
 FILE is a ROM with its .map.json beside it, the map itself, or the name of a layout that was built.
-The sizes of sections, source files and symbols come from the linker; padding and free bytes up to
-the layout's budget are shown too. `--format html` is a treemap in one file that needs nothing else.
+The sizes of sections, source files and symbols come from the linker: what the file holds packed
+(the UNDI, init code and its texts) counts with its plain size. Padding and free bytes up to the
+layout's budget are shown too. `--format html` is a treemap in one file that needs nothing else.
 
 Exit codes: 0 shown, 2 there is no map, or it cannot be read.
 """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from bench.contract import Contract
 from bench.coverage import Coverage
-from bench.machine import DATA_SEGMENT, FLAG_CF, Machine
+from bench.machine import DATA_SEGMENT, FLAG_CF, ROM_SEGMENT, Machine
 from bench.program import Program
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -394,6 +394,7 @@ def test_two_adapters_in_one_machine(
     monkeypatch.setattr("bench.machine.DATA_SEGMENT", SECOND_SEGMENT)
     machine.data = SECOND_SEGMENT * 16
     machine.allow(machine.data, 0x10000)
+    machine.set("boot_code", ROM_SEGMENT)
     machine.allow(CALLER_STACK_TOP - 64, 64, "a call that the second hands on to the first")
     second, _ = installed(machine, 555_555, disks_before=2, force_boot=force)
     disk.log.clear()

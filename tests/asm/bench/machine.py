@@ -150,6 +150,8 @@ class Machine:
         self._allowed.append((self.data, size, "data segment"))
         bottom = rom.symbols.get("stack_bottom", rom.data_size)
         self._stack_range = (self.data + bottom, self.data + self.stack_top)
+        if "boot_code" in rom.symbols:
+            self.set("boot_code", ROM_SEGMENT)  # as bcv_open does
         if undi is not None:
             self._place(undi, UNDI_CODE_SEGMENT * 16, writable=True)
             self.map(UNDI_DATA_SEGMENT * 16, undi.data_size)

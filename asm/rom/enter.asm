@@ -1,0 +1,131 @@
+; The way from the BIOS's call of the boot vector to the code that is only needed until it returns.
+;
+; That code and the UNDI are packed in the ROM file (rom_header.packed; romgen/init_pack.py). They run
+; in a copy of the ROM in memory that is given back: the resident part as it is in the ROM, the rest made
+; plain behind it, so that every offset is the linker's. What stays behind (stubs, the UNDI's pointer
+; to its ROM) must name the ROM itself: boot_code, boot_rom.
+%include "romgen.inc"
+%include "rom.inc"
+
+global rom_run:function
+global overlay_make:function
+
+extern error_print
+extern init_size, overlay_paragraphs, undi_image, undi_paragraph
+extern pmm_call, pmm_find
+extern unpack
+%if BOOT_BEV
+extern bev_main
+%define BOOT_MAIN bev_main
+%else
+extern bcv_main
+%define BOOT_MAIN bcv_main
+%endif
+
+CODE enter
+;---------------------------------------------------------------------------
+; rom_run [jump] - the boot vector
+; in:       the stack: far return address, segment of the ROM whose adapter it is (it is removed)
+; out:      as bcv_main or bev_main
+; clobbers: none
+; needs:    a BIOS; 700 bytes of stack
+;---------------------------------------------------------------------------
+rom_run:
+        pushf
+        pushad
+        push    ds
+        push    es
+        push    fs
+        push    gs
+        cld
+        mov     bp, sp
+        mov     gs, [bp + BCV_FRAME.rom]
+        push    cs
+        pop     fs
+        xor     edx, edx
+        mov     ax, cs
+        cmp     word [cs:rom_header.packed], 0
+        je      .made
+        call    overlay_make
+        jc      .failed
+.made:
+        push    edx
+        push    cs
+        push    .back
+        push    ax
+        push    BOOT_MAIN
+        retf
+.failed:
+        call    error_print             ; an error without detail, so without DGROUP
+        jmp     .done
+.back:
+        call    pmm_find
+        pop     eax                     ; CF stays
+        jc      .done
+        test    eax, eax
+        jz      .done                   ; it was not the PMM's
+        mov     dx, PMM_DEALLOCATE
+        call    pmm_call
+.done:
+        pop     gs
+        pop     fs
+        pop     es
+        pop     ds
+        popad
+        popf
+        retf    2
+
+;---------------------------------------------------------------------------
+; overlay_make - the copy of the ROM with everything plain
+; in:       nothing
+; out:      CF = 0, AX = its segment, EDX = its linear address where PMM gave it, else 0;
+;           CF = 1, AX = error number
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
+; needs:    a packed ROM in CS; a BIOS; 400 bytes of stack
+;---------------------------------------------------------------------------
+; Without a PMM this is a BIOS that has none, or POST is over: then nobody else is at work, and what
+; memory_from_base takes lies above.
+overlay_make:
+        mov     dx, OVERLAY_SEGMENT
+        xor     eax, eax
+        call    pmm_find
+        jc      .place
+        mov     ax, overlay_paragraphs
+        mov     cx, PMM_CONVENTIONAL
+        xor     dx, dx                  ; PMM_ALLOCATE
+        call    pmm_call
+        lea     edx, [eax + 15]
+        shr     edx, 4
+        jz      .none
+        cmp     edx, ROM_FIRST
+        ja      .none                   ; PMM_FAILED, or not conventional
+.place:
+        push    ds
+        push    fs
+        push    bp
+        push    eax
+        push    dx
+        push    cs
+        pop     ds
+        mov     es, dx
+        xor     si, si
+        xor     di, di
+        mov     cx, undi_image
+        rep movsb
+        mov     si, [rom_header.packed]
+        mov     cx, init_size
+        mov     ax, dx
+        add     dx, undi_paragraph
+        mov     es, dx
+        add     ax, overlay_paragraphs - UNPACK_PARAGRAPHS
+        mov     fs, ax
+        call    unpack
+        pop     ax
+        pop     edx
+        pop     bp
+        pop     fs
+        pop     ds
+        clc
+        ret
+.none:
+        FAIL    NO_MEMORY
