@@ -10,6 +10,8 @@ extern print_message
 extern print_text
 extern error_table
 
+ERROR_KIND_BITS equ 3
+
 BSS error
 error_detail:   resd 1          ; what the table's `detail` says: an address, a line, a status
 
@@ -35,19 +37,28 @@ error_print:
         pop     dx
         mov     si, error_table
 .find:
-        cs lodsw
-        test    ax, ax
-        jz      .end                    ; not in the table: the number alone
-        cmp     ax, dx
-        cs lodsb                        ; kind of the detail
+        cs lodsb                        ; how much greater the number is, and the kind of the detail
+        movzx   bx, al
+        shr     al, ERROR_KIND_BITS
+        movzx   cx, al
+        add     di, cx                  ; DI = the entry's number
+        jcxz    .far
+.compare:
+        cmp     di, dx
         je      .found
         call    .skip
         call    .skip
         jmp     .find
+.far:
+        cs lodsw                        ; the number itself
+        xchg    di, ax
+        test    di, di
+        jnz     .compare
+        jmp     .end                    ; not in the table: the number alone
 .found:
-        movzx   bx, al
         call    print_text
         push    si
+        and     bx, (1 << ERROR_KIND_BITS) - 1
         add     bx, bx
         mov     si, [cs:error_details + bx]
         call    print_message

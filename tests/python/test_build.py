@@ -144,8 +144,8 @@ def test_error_table(tiny_project: Project) -> None:
     at = symbols(built)["error_table"]
     packed = pack([b"first in order", b"the order", b"second `in` order", b"the \\ order"])
     one, two, three, four = packed.texts
-    expected = b"\xe9\x03\x00" + one + b"\0" + two + b"\0"
-    expected += b"\xc4\x0b\x01" + three + b"\0" + four + b"\0\0\0"
+    expected = b"\x00\xe9\x03" + one + b"\0" + two + b"\0"
+    expected += b"\x01\xc4\x0b" + three + b"\0" + four + b"\0\0\0\0"
     expected += b"".join(map(bytes, packed.pairs))
     assert built.rom.read_bytes()[at : at + len(expected)] == expected
 
