@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +21,12 @@ from romgen.compose import compose, pack_init, verify
 from romgen.errors import EXIT_FINDINGS, RomgenError, shown
 from romgen.ev.block import pack
 from romgen.generate import Inputs, generate, load_inputs
+from romgen.image.version import stamp_built
 from romgen.image_map import image_map, read_pieces
 from romgen.layout import EV_TEXT_MAX, IMAGE_MAX, Layout
 from romgen.layout_rules import NO_RULES, check_rules, rule_sizes
 from romgen.project import Project, write_atomic
+from romgen.source import Source, read_source
 
 if TYPE_CHECKING:
     from romgen.link import Linked
@@ -122,7 +126,9 @@ def build(
     inputs = load_inputs(project, name)
     layout = inputs.layout
     sources = find_sources(project, layout)
-    with _locked(project.work(layout.name)):
+    with _locked(project.work(layout.name)), ThreadPoolExecutor(1) as beside:
+        # git answers while nasm is at work.
+        source = beside.submit(read_source, project.root, os.environ)
         made = _programs(project, inputs, sources, ev_text, keep)
         program = made.rom.program
         rom = pack_init(
@@ -146,6 +152,7 @@ def build(
             rom,
             map_data,
             IMAGE_MAX if keep else layout.size_max,
+            source.result(),
             started,
         )
 
@@ -229,6 +236,7 @@ def _finish(
     rom: bytearray,
     map_data: dict[str, Any],
     size_max: int,
+    source: Source,
     started: float,
 ) -> Built:
     """Write the products. The map comes first: it is needed most when the image does not fit."""
@@ -248,6 +256,7 @@ def _finish(
     if layout.rules != NO_RULES:
         _check_rules(layout, made.rom, map_data)
     image = compose(rom, layout)
+    image = stamp_built(image, source)
     verify(image, layout)
     elf_path = out / f"{layout.name}.elf"
     undi_path = out / f"{layout.name}.undi.elf"

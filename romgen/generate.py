@@ -17,13 +17,13 @@ from construct import Construct, ConstructError, Renamed, Struct
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2 import TemplateSyntaxError as SyntaxProblem
 
-from romgen import __version__
 from romgen.catalog import DETAIL_KINDS, ErrorEntry, Nic, load_errors, load_nics
 from romgen.errors import RomgenError, shown
 from romgen.ev.table import Table, load_table
 from romgen.layout import Layout, load_layout
 from romgen.pair_codes import Packed, pack
 from romgen.project import Project, write_atomic
+from romgen.version import current
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,7 @@ class Inputs:
 
     def context(self) -> dict[str, Any]:
         """The names that a template sees."""
+        version, _ = current()
         return {
             "layout": self.layout,
             "nics": self.nics,
@@ -139,15 +140,9 @@ class Inputs:
             "formats": self.formats,
             "constants": self.constants,
             "ev": self.ev,
-            "version": __version__,
-            "version_word": version_word(__version__),
+            "version": str(version),
+            "version_word": version.word,
         }
-
-
-def version_word(version: str) -> int:
-    """Code revision of the PCIR structure: major in the high byte, minor in the low one."""
-    major, minor, *_ = (int(part) for part in version.split("."))
-    return (major << 8) | minor
 
 
 def load_inputs(project: Project, layout: str) -> Inputs:

@@ -23,7 +23,7 @@ extern iscsi_close, iscsi_open
 extern memory_allocate, memory_release, memory_segment
 extern message_late
 extern pmm_find
-extern rom_late, rom_late_old, rom_store
+extern rom_late, rom_late_old, rom_product, rom_store
 extern int13_drive
 extern message_attached, message_banner, message_disk, message_size
 extern message_link, message_off, message_prepare, message_target
@@ -150,6 +150,8 @@ bcv_connect:
 .adapter:
         mov     [boot_bdf], bx
         call    message_prepare
+        mov     si, rom_product
+        call    print_message
         mov     si, message_banner
         call    print_message
 

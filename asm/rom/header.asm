@@ -9,6 +9,7 @@ global rom_checksum:data
 global rom_bdf:data
 global rom_device_list:data
 global rom_product:data
+global rom_version:data
 global rom_bcv:function
 global rom_late:function
 global rom_late_old:data
@@ -36,6 +37,7 @@ at rom_header.size,             db 0            ; lengths: romgen/compose.py
 at rom_header.entry,            jmp near rom_init
 rom_checksum:                   ; data: the ROM's byte sum is 0
 at rom_header.checksum,         db 0
+at rom_header.version,          dw rom_version
 at rom_header.owner,            dw ROM_OWNER
 at rom_header.undi_rom_id,      dw undi_id_header
 at rom_header.pcir,             dw pcir_header
@@ -77,6 +79,15 @@ at pnp.device_type,             db 01h, 00h, 00h
 at pnp.indicators,              db PNP_INDICATORS
 at pnp.bcv,                     dw rom_bcv
 %endif
+        iend
+
+        align   16, db 0
+rom_version:                    ; data: docs/commands/stamp.md; filled in after linking
+        istruc version_info
+at version_info.signature,      db "$RGV"
+at version_info.length,         db version_info_size
+at version_info.text,           dw rom_version + version_info.label
+at version_info.label,          db VERSION
         iend
 
 undi_id_header:                 ; data: PXE 2.1, 4.1
@@ -133,7 +144,8 @@ rom_bdf:                        ; data: bus/dev/fn
 
 rom_manufacturer:               ; data: shown by some BIOSes
         db      MANUFACTURER, 0
-; Shown in the BIOS's boot menu, read after init.
+; Shown in the BIOS's boot menu, read after init, and at the head of our messages. The version is
+; its last word: `romgen stamp` replaces it.
 rom_product:                    ; data: the name in the boot menu
-        db      PRODUCT, 0
+        db      PRODUCT, " ", VERSION, 0
         times PRODUCT_ROOM - ($ - rom_product) db 0

@@ -57,7 +57,7 @@ message_prepare:
         ret
 
 INITDATA message
-MSG message_banner, PRODUCT, " ", VERSION, ", adapter ", F_HEX8, boot_bdf + 1, ":", F_HEX8, message_dev, ".", F_DEC8, message_fn, CRLF
+MSG message_banner, ", adapter ", F_HEX8, boot_bdf + 1, ":", F_HEX8, message_dev, ".", F_DEC8, message_fn, CRLF
 MSG message_link, "  MAC ", F_MAC, net_mac, ", link up", CRLF
 MSG message_initiator, "  Initiator ", F_IP, net_ip, ", mask ", F_IP, net_mask, CRLF
 MSG message_gateway, "  Gateway ", F_IP, net_gateway, CRLF

@@ -4,8 +4,14 @@ Every image of the chain with its ROM header, PCI data structure, device list, $
 ROM ID, EFI header and the PE image inside, version structure, boot variables and sums. Each field
 with its offset in the file. Secrets of the boot variables are never shown.
 
+--check-version reads every place back that has a version: the PCIR's code revision, the numbers and
+the text of the version structure, each $PnP product name, and compares them: with VERSION, or with
+the version structure where none is given. The banner is no place of its own: the ROM prints the
+product's name there.
+
 A file that is damaged is shown as far as it goes; `romgen check` says what is wrong with it. Exit
-codes: 0 shown, 1 there is no option ROM in the file, 2 the file cannot be read.
+codes: 0 shown, 1 there is no option ROM in the file or two places disagree, 2 the file cannot be
+read.
 """
 
 from __future__ import annotations
@@ -20,42 +26,75 @@ from romgen.image.file import read_rom
 from romgen.image.model import Rom
 from romgen.image.parse import parse
 from romgen.image.render import rom_data, rom_lines
-from romgen.image.version import Version, places
+from romgen.image.version import places, version_of
+from romgen.version import Version
 
 
 def add_parser(sub: Subparsers) -> None:
     """Add the command's arguments."""
     parser = command_parser(sub, __doc__)
-    parser.add_argument("file", metavar="FILE", help="the ROM; - for standard input")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the ROM; - for standard input")
     parser.add_argument("--json", action="store_true", help="as JSON (schema 1)")
     parser.add_argument(
         "--check-version",
+        nargs="?",
+        const="",
         metavar="VERSION",
-        help="only compare every place that has a version with this one; exit 1 where one differs",
+        help="only compare every place that has a version; exit 1 where one differs",
     )
     parser.set_defaults(run=run)
 
 
-def _check_version(name: str, rom: Rom, wanted: Version) -> int:
+def _wanted(rom: Rom, text: str) -> Version | None:
+    """The version to compare with; None where there is none to be had from the file."""
+    if text:
+        return Version.parse(text)
+    return next((v for image in rom.images if (v := version_of(image)) is not None), None)
+
+
+def _check_version(name: str, rom: Rom, text: str, as_json: bool) -> int:
     """Say of every place whether it has the version."""
-    good = True
-    for place in places(rom):
-        right = place.wanted(wanted) == place.found
-        verdict = "" if right else f", not {place.wanted(wanted)}"
+    wanted = _wanted(rom, text)
+    found = [
+        (place, place.wanted(wanted) if wanted is not None else "") for place in places(rom)
+    ]
+    missing = not any(image.version for image in rom.images)
+    good = wanted is not None and not missing and all(w == p.found for p, w in found)
+    if as_json:
+        rows = [
+            {
+                "offset": place.offset,
+                "place": place.name,
+                "found": place.found,
+                "wanted": wanted_text,
+                "right": place.found == wanted_text,
+            }
+            for place, wanted_text in found
+        ]
+        version = str(wanted) if wanted is not None else None
+        print(json.dumps({"schema": 1, "version": version, "right": good, "places": rows}))
+        return EXIT_OK if good else EXIT_FINDINGS
+    for place, wanted_text in found:
+        verdict = "" if wanted_text == place.found else f", not {wanted_text or 'this'}"
         print(f"{name}+0x{place.offset:x}: {place.name}: {place.found}{verdict}")
-        good = good and right
-    if not any(image.version for image in rom.images):
+    if missing:
         print(f"{name}+0x0: no version structure")
-        good = False
+    elif wanted is None:
+        print(f"{name}+0x0: the version structure disagrees with itself")
     return EXIT_OK if good else EXIT_FINDINGS
 
 
 def run(args: argparse.Namespace) -> int:
     """Show the file."""
-    rom = parse(read_rom(args.file))
-    name = shown(args.file)
-    if args.check_version is not None:
-        return _check_version(name, rom, Version.parse(args.check_version))
+    file, version = args.file, args.check_version
+    if file is None and version:
+        file, version = version, ""  # `info --check-version FILE`
+    if file is None:
+        raise RomgenError("usage", "", "give a file")
+    rom = parse(read_rom(file))
+    name = shown(file)
+    if version is not None:
+        return _check_version(name, rom, version, args.json)
     if args.json:
         print(json.dumps(rom_data(name, rom), indent=1))
     elif rom.images:

@@ -142,6 +142,7 @@ STRUCTS = {
     "pcir": pcir,
     "pnp": pnp,
     "undi_rom_id": undi_rom_id,
+    "version_info": version_info,
     "ev_block": ev_block,
     "pmm_header": pmm_header,
 }

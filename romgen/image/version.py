@@ -8,61 +8,25 @@ the padding behind the EV block, else in a block that is added to the image.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from romgen.errors import EXIT_FINDINGS, RomgenError
 from romgen.formats.option_rom import version_info
-from romgen.image.mend import Editor, mend_sums
-from romgen.image.model import BLOCK, CODE_X86, Image, Rom
+from romgen.image.mend import Editor, free_byte, mend_sums
+from romgen.image.model import BLOCK, CODE_X86, Image, Rom, Text
 from romgen.image.parse import parse
+from romgen.source import Source
+from romgen.version import EPOCH_MAX, LABEL_MAX, Version, current, is_version
 
 SIZE = version_info.sizeof()
 PARAGRAPH = 16
 SIGNATURE = b"$RGV"
 DIRTY, DEBUG, CANDIDATE = 1, 2, 4
 """Flags: changed files in the tree, a build for debugging, not the final release."""
-LABEL_MAX = 13
-"""Characters of the version's text: the structure has 14 bytes with the 0 at the end."""
 BLOCKS_MAX = 255
-_SEMVER = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?")
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A semantic version; `pre` is what stands behind the hyphen, or ""."""
-
-    major: int
-    minor: int
-    patch: int
-    pre: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Version:
-        """`1.4.2` or `1.4.2-rc1`. Errors: another form, a number that does not fit its field."""
-        match = _SEMVER.fullmatch(text)
-        if match is None:
-            raise RomgenError("version", "--version", f"{text!r} is no version", "e.g. 1.4.2-rc1")
-        major, minor, patch = (int(part) for part in match.groups()[:3])
-        if major > 0xFF or minor > 0xFF or patch > 0xFFFF:
-            hint = "at most 255.255.65535"
-            raise RomgenError("version", "--version", f"{text} does not fit its fields", hint)
-        found = cls(major, minor, patch, match[4] or "")
-        if len(str(found)) > LABEL_MAX:
-            hint = f"at most {LABEL_MAX} characters"
-            raise RomgenError("version", "--version", f"{text} is too long", hint)
-        return found
-
-    def __str__(self) -> str:
-        """As it is written."""
-        text = f"{self.major}.{self.minor}.{self.patch}"
-        return f"{text}-{self.pre}" if self.pre else text
-
-    @property
-    def word(self) -> int:
-        """The PCIR's code revision."""
-        return self.major << 8 | self.minor
+SUMS = (("checksum", 1), ("version", 2))
+"""Fields of the ROM header that a stamp changes, with their sizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +58,17 @@ def _numbers(version: Version) -> str:
     return str(replace(version, pre=""))
 
 
+def product_version(text: Text | None) -> str:
+    """The version that is the last word of a product's name; "" where it has none."""
+    head, _, last = (text.value if text is not None else "").rpartition(" ")
+    return last if head and is_version(last) else ""
+
+
 def places(rom: Rom) -> Iterator[Place]:
-    """Every place of every x86 image that has a version."""
+    """Every place of every x86 image that has a version.
+
+    The banner is no place of its own: the ROM prints the product's name as its first line.
+    """
     for image in rom.images:
         if image.code_type != CODE_X86:
             continue
@@ -108,6 +81,38 @@ def places(rom: Rom) -> Iterator[Place]:
         if image.version_text is not None:
             text = image.version_text
             yield Place(text.offset, "version text", text.value, str)
+        for index, entry in enumerate(image.pnp):
+            last = product_version(entry.product)
+            if entry.product is not None and last:
+                at = entry.product.offset + len(entry.product.value) - len(last)
+                yield Place(at, f"$PnP product {index}", last, str)
+
+
+def version_of(image: Image) -> Version | None:
+    """The version that the structure says; None where there is none, or none that can be one."""
+    if image.version is None or not image.version.complete or image.version_text is None:
+        return None
+    try:
+        found = Version.parse(image.version_text.value)
+    except RomgenError:
+        return None
+    numbers = tuple(image.version.number(name) for name in ("major", "minor", "patch"))
+    return found if numbers == (found.major, found.minor, found.patch) else None
+
+
+def stamp_of(image: Image) -> Stamp | None:
+    """What the image is stamped with; None where it is not, or wrongly."""
+    version, found = version_of(image), image.version
+    if version is None or found is None:
+        return None
+    git_id = found.raw("git_id")
+    return Stamp(
+        version,
+        found.number("flags"),
+        found.number("security_epoch"),
+        found.number("source_date"),
+        git_id if any(git_id) else b"",
+    )
 
 
 def _wrong(offset: int, message: str, hint: str = "") -> RomgenError:
@@ -157,16 +162,56 @@ def _grown(data: bytes, image: Image) -> bytes:
     return bytes(editor.data)
 
 
-def _build_id(image: Image, room: int) -> bytes:
-    """Of everything in the image but the stamp itself and the sums, so that a stamp keeps it."""
+def build_id(image: Image, room: int | None = None) -> bytes:
+    """Of the image without what `stamp` and `romgen ev` change, and without its sums.
+
+    room: where the version structure goes; None: where it is
+    """
     assert image.pcir is not None
+    start = image.offset
     data = bytearray(image.data)
-    spans = [(room, SIZE), (image.pcir.at("code_revision") - image.offset, 2)]
-    spans += [(image.header.at("checksum") - image.offset, 1)]
-    spans += [(image.header.at("version") - image.offset, 2)]
+    spans = [(image.pcir.at("code_revision") - start, 2)]
+    spans += [(image.header.at(name) - start, size) for name, size in SUMS]
+    if room is None and image.version is not None:
+        room = image.version.offset - start
+    spans += [(room, SIZE)] if room is not None else []
+    at_sum = free_byte(image)
+    spans += [(at_sum - start, 1)] if at_sum is not None else []
+    for entry in image.pnp:
+        if (text := entry.product) is not None:
+            spans.append((text.offset - start, len(text.value)))
+    if image.ev is not None:
+        header = image.ev.header
+        size = header.number("header_length") + header.number("capacity")
+        spans.append((header.offset - start, size))
     for at, length in spans:
+        # What lies beyond the image (a damaged length) is not there to be blanked.
+        length = min(length, len(data) - at)
         data[at : at + length] = bytes(length)
     return hashlib.sha256(data).digest()[:8]
+
+
+def _products(image: Image, version: Version) -> Iterator[tuple[int, bytes]]:
+    """The $PnP product names with the new version in place of the old one: offset and bytes.
+
+    Error: the new one is longer than what is free behind the name.
+    """
+    for entry in image.pnp:
+        last = product_version(entry.product)
+        if entry.product is None or not last:
+            continue
+        at = entry.product.offset + len(entry.product.value) - len(last)
+        new = str(version).encode("ascii")
+        inside = at - image.offset
+        behind = image.data[inside + len(last) : inside + len(new) + 1]
+        if any(behind) or inside + len(new) >= len(image.data):
+            raise _wrong(at, f"there is no room for {version} in the product's name")
+        yield at, new.ljust(len(last), b"\0")
+
+
+def flags_of(version: Version, dirty: bool, debug: bool = False) -> int:
+    """The structure's flags."""
+    return DIRTY * dirty | DEBUG * debug | CANDIDATE * bool(version.pre)
 
 
 def stamp(data: bytes, values: Stamp) -> bytes:
@@ -184,8 +229,8 @@ def stamp(data: bytes, values: Stamp) -> bytes:
         image = _target(parse(data))
     assert image.pcir is not None
     for name, value in (("epoch", values.security_epoch), ("date", values.source_date)):
-        if not 0 <= value <= 0xFFFFFFFF:
-            raise RomgenError("stamp", f"--{name}", f"{value} does not fit", "0 to 4294967295")
+        if not 0 <= value <= EPOCH_MAX:
+            raise RomgenError("stamp", f"--{name}", f"{value} does not fit", f"0 to {EPOCH_MAX}")
     content = version_info.build(
         {
             "signature": SIGNATURE,
@@ -198,12 +243,14 @@ def stamp(data: bytes, values: Stamp) -> bytes:
             "security_epoch": values.security_epoch,
             "source_date": values.source_date,
             "git_id": values.git_id.ljust(20, b"\0"),
-            "build_id": _build_id(image, room),
+            "build_id": build_id(image, room),
             "text": room + SIZE - LABEL_MAX - 1,
             "label": str(values.version).encode("ascii").ljust(LABEL_MAX + 1, b"\0"),
         }
     )
     editor = Editor(data)
+    for at, text in _products(image, values.version):
+        editor.put(at, text, "product")
     editor.put(image.offset + room, content, "version structure")
     editor.put(image.header.at("version"), room.to_bytes(2, "little"), "pointer")
     word = values.version.word.to_bytes(2, "little")
@@ -213,3 +260,14 @@ def stamp(data: bytes, values: Stamp) -> bytes:
     if found.sum is None or not found.sum.right:
         raise _wrong(image.offset, "the image has no byte that is free for its sum")
     return bytes(editor.data)
+
+
+def stamp_built(image: bytes, source: Source) -> bytes:
+    """A freshly built image with the tree's version; unchanged where it keeps no room for one."""
+    first = parse(image).images[0]
+    if first.version is None:
+        return image
+    version, epoch = current()
+    flags = flags_of(version, source.dirty)
+    git_id = bytes.fromhex(source.git_id)
+    return stamp(image, Stamp(version, flags, epoch, source.date, git_id))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from romgen.ev import parse as parse_ev
 from romgen.ev import table as ev_table
 from romgen.image import Rom
+from romgen.image.meaning import meaning
+from romgen.image.version import build_id, places, version_of
 from romgen.rules.model import ERROR, NOTE, WARNING, Place, inside, rule
 
 EV = "docs/guide/variables.md"
@@ -60,12 +62,41 @@ def version_form(rom: Rom) -> Iterator[Place]:
 
 @rule(64, "two versions disagree", VERSION, WARNING, "", "")
 def versions(rom: Rom) -> Iterator[Place]:
-    """The PCIR's code revision is the version structure's major and minor number."""
+    """The PCIR's code revision, the structure's numbers and text, and the last word of the $PnP
+    product names are the same version; `romgen info --check-version` shows each place.
+    """
     for image in rom.images:
-        found, pcir = image.version, image.pcir
-        if found is None or pcir is None:
+        if image.version is None:
             continue
-        word = found.number("major") << 8 | found.number("minor")
-        if pcir.number("code_revision") != word:
-            message = f"0x{pcir.number('code_revision'):04x} in the PCIR, 0x{word:04x} here"
-            yield Place(found.at("major"), message)
+        version = version_of(image)
+        if version is None:
+            yield Place(image.version.at("major"), "the structure disagrees with itself")
+            continue
+        for place in places(Rom(rom.data, (image,), rom.stop)):
+            if place.found != place.wanted(version):
+                message = f"{place.name} says {place.found}, not {place.wanted(version)}"
+                yield Place(place.offset, message)
+
+
+@rule(65, "the build id is of another image", VERSION, WARNING, "", "")
+def build_ids(rom: Rom) -> Iterator[Place]:
+    """The build id is made of the image's bytes without stamp, boot variables and sums. Where it is
+    of others, the image was changed after it was built; `romgen diff` says where.
+    """
+    for image in rom.images:
+        found = image.version
+        if found is None or image.pcir is None or len(image.data) < image.length:
+            continue
+        if any(found.raw("build_id")) and found.raw("build_id") != build_id(image):
+            yield Place(found.at("build_id"), found.raw("build_id").hex())
+
+
+@rule(66, "not a release", VERSION, NOTE, "", "")
+def not_release(rom: Rom) -> Iterator[Place]:
+    """The version structure's flags say that files were changed when the image was built, that it
+    is for debugging, or a release candidate.
+    """
+    for image in rom.images:
+        field = image.version.field("flags") if image.version is not None else None
+        if field is not None and field.value:
+            yield Place(field.offset, meaning("version_info", field))

@@ -10,6 +10,8 @@ from bench.machine import DATA_SEGMENT, ROM_SEGMENT, Machine
 from test_rom_init import OURS, adapter, byte_sum, pci_bios
 from test_rom_memory import PostMemoryManager
 
+from romgen import __version__
+
 STEPS = ("ev_load", "undi_open", "net_init", "iscsi_open", "int13_install", "int15_install",
          "ibft_write")  # fmt: skip
 UNDONE_BY = {"undi_open": "undi_close", "iscsi_open": "iscsi_close"}
@@ -87,7 +89,7 @@ def test_all_goes_well(machine: Machine) -> None:
     run(machine)
     assert world.trace == ["memory_allocate", *STEPS]
     banner, *lines = machine.console.splitlines()
-    assert banner.endswith(", adapter 00:03.0") and banner.startswith("romgen iSCSI e1000 ")
+    assert banner == f"romgen iSCSI e1000 {__version__}, adapter 00:03.0"
     assert lines == [
         "  MAC 52:54:00:12:34:56, link up",
         "  Initiator 10.0.2.15, mask 255.255.255.0",

@@ -23,9 +23,12 @@ def put(data: bytes, offset: int, value: bytes) -> bytes:
     return data[:offset] + value + data[offset + len(value) :]
 
 
-def with_version(**values: int) -> bytes:
+def with_version(**values: int | bytes) -> bytes:
     rom = bytearray(make_image(header={"version": 0x200}))
-    given = {"signature": b"$RGV", "length": 64, "major": 1, "minor": 2, **values}
+    given = {
+        "signature": b"$RGV", "length": 64, "major": 1, "minor": 2, "text": 0x232,
+        "label": b"1.2.0".ljust(14, b"\0"), **values,
+    }  # fmt: skip
     rom[0x200:0x240] = version_info.build(fill(version_info, **given))
     if "checksum" not in values:
         balance(rom, 0x200, 64, 0x205)
@@ -107,6 +110,9 @@ FAULTS: list[tuple[str, int, bytes]] = [
     ("ROM063", 0x204, with_version(length=32)),
     ("ROM063", 0x205, with_version(checksum=1)),
     ("ROM064", 0x206, with_version(minor=3)),
+    ("ROM064", PCIR + 0x12, with_version(minor=3, label=b"1.3.0".ljust(14, b"\0"))),
+    ("ROM065", 0x228, with_version(build_id=b"12345678")),
+    ("ROM066", 0x20A, with_version(flags=1)),
 ]  # fmt: skip
 
 

@@ -7,16 +7,20 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from rom_kit import REAL, make_efi, make_image
+from rom_kit import REAL, STRINGS, make_efi, make_image
 
 from romgen.cli import main
-from romgen.commands.stamp import from_checkout, make_stamp, read_manifest
+from romgen.commands import stamp as stamp_command
+from romgen.commands.stamp import make_stamp, read_manifest
 from romgen.errors import RomgenError
 from romgen.ev.block import pack
+from romgen.formats.option_rom import version_info
 from romgen.image import parse
 from romgen.image.mend import mend
-from romgen.image.version import Stamp, Version, stamp
+from romgen.image.version import Stamp, build_id, stamp, stamp_of
 from romgen.rules import findings
+from romgen.source import Source, read_source
+from romgen.version import Version
 
 GIT = bytes(range(20))
 VALUES = Stamp(Version(1, 4, 2, "rc1"), 5, 7, 1_700_000_000, GIT)
@@ -104,8 +108,10 @@ def test_stamping_again_changes_only_the_stamp() -> None:
 
 def test_build_id_is_of_the_content() -> None:
     ids = set()
-    for capacity in (64, 80):
-        found = parse(stamp(with_ev(capacity), VALUES)).images[0].version
+    for value in (0, 1):
+        rom = bytearray(with_ev())
+        rom[0x1F0] = value
+        found = parse(stamp(bytes(mend(bytes(rom)).data), VALUES)).images[0].version
         assert found is not None
         ids.add(found.raw("build_id"))
     assert len(ids) == 2
@@ -174,29 +180,37 @@ def test_wrong_manifests(text: str, message: str, tmp_path: Path) -> None:
     assert message in str(caught.value)
 
 
-def test_from_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Here:
-        root = tmp_path
-
-    monkeypatch.setattr("romgen.commands.stamp.Project", Here)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert from_checkout({}) == {}
-    assert from_checkout({"SOURCE_DATE_EPOCH": "5"}) == {"source_date": 5}
-    with pytest.raises(RomgenError, match="no number of seconds"):
-        from_checkout({"SOURCE_DATE_EPOCH": "today"})
+def commit(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_DATE", "@1700000000 +0000")
     config = ("-c", "user.name=a", "-c", "user.email=a@b")
-    (tmp_path / "file").write_text("1")
-    date = {"GIT_AUTHOR_DATE": "@1700000000 +0000", "GIT_COMMITTER_DATE": "@1700000000 +0000"}
-    for name, value in date.items():
-        monkeypatch.setenv(name, value)
-    for command in (("init", "-q"), ("add", "file"), ("commit", "-q", "-m", "x")):
-        subprocess.run(["git", *config, *command], cwd=tmp_path, check=True, timeout=20)
-    found = from_checkout({})
-    assert (found["source_date"], found["dirty"], len(found["git_id"])) == (
-        1_700_000_000, False, 40,
-    )  # fmt: skip
-    (tmp_path / "file").write_text("2")
-    assert from_checkout({})["dirty"] is True
+    for command in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "x")):
+        subprocess.run(["git", *config, *command], cwd=tree, check=True, timeout=20)
+
+
+def test_source_of_a_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert read_source(tmp_path, {}) == Source()
+    assert read_source(tmp_path, {"SOURCE_DATE_EPOCH": "5"}) == Source(date=5)
+    for wrong in ("today", "-1", "²", "4294967296"):
+        with pytest.raises(RomgenError, match="no number of seconds"):
+            read_source(tmp_path, {"SOURCE_DATE_EPOCH": wrong})
+    (tmp_path / "asm").mkdir()
+    (tmp_path / "asm" / "file").write_text("1")
+    commit(tmp_path, monkeypatch)
+    found = read_source(tmp_path, {})
+    assert (found.date, found.dirty, len(found.git_id)) == (1_700_000_000, False, 40)
+    (tmp_path / "notes").write_text("no input of a ROM")
+    assert read_source(tmp_path, {"SOURCE_DATE_EPOCH": "7"}) == Source(found.git_id, 7)
+    for name in ("file", "new"):  # a new source would go into the ROM, too
+        (tmp_path / "asm" / name).write_text("2")
+        assert read_source(tmp_path, {}).dirty
+        (tmp_path / "asm" / name).write_text("1")
+        (tmp_path / "asm" / "new").unlink(missing_ok=True)
+    # A tree without a repository of its own, inside another one, comes from nowhere.
+    assert read_source(tmp_path / "asm", {}) == Source()
+    monkeypatch.setenv("PATH", "")
+    assert read_source(tmp_path, {}) == Source()
 
 
 def test_command_and_check_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,11 +223,20 @@ def test_command_and_check_version(tmp_path: Path, capsys: pytest.CaptureFixture
     capsys.readouterr()
     assert main(["info", "--check-version", "1.4.2-rc1", str(name)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3
+    assert main(["info", "--check-version", str(name)]) == 0
+    assert main(["info", str(name), "--check-version"]) == 0
+    capsys.readouterr()
     assert main(["info", "--check-version", "1.4.3", str(name)]) == 1
     assert "version text: 1.4.2-rc1, not 1.4.3" in capsys.readouterr().out
     assert main(["patch", str(name), "pcir.code_revision=0x0105"]) == 0
     assert main(["info", "--check-version", "1.4.2-rc1", str(name)]) == 1
+    assert main(["info", "--check-version", str(name)]) == 1
+    capsys.readouterr()
+    assert main(["info", "--check-version", "--json", str(name)]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert [row["place"] for row in report["places"] if not row["right"]] == ["PCIR code revision"]
     assert "ROM064" in errors(name.read_bytes())
+    assert main(["info"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -243,3 +266,89 @@ def test_debug_and_epoch(tmp_path: Path) -> None:
     found = parse(out.read_bytes()).images[0].version
     assert found is not None
     assert (found.number("flags") & 2, found.number("security_epoch")) == (2, 9)
+
+
+def named(product: bytes = b"maker\0product 1.4.2\0") -> bytes:
+    """An image whose product's name ends in a version, with 8 free bytes behind it."""
+    rom = bytearray(with_ev())
+    rom[STRINGS : STRINGS + len(product) + 8] = product + bytes(8)
+    return stamp(bytes(mend(bytes(rom)).data), Stamp(Version(1, 4, 2)))
+
+
+@pytest.mark.parametrize("text", ["1.4.2-rc1", "2.0.0", "255.255.65535"])
+def test_product_follows(text: str) -> None:
+    before = named()
+    after = stamp(before, Stamp(Version.parse(text)))
+    product = parse(after).images[0].pnp[0].product
+    assert product is not None and product.value == f"product {text}"
+    assert errors(after) == []
+    assert stamp(after, Stamp(Version(1, 4, 2))) == before
+
+
+def test_product_without_room() -> None:
+    before = named(b"maker\0product 1.4.2\0next text")
+    with pytest.raises(RomgenError, match=r"image\+0x8e: there is no room for 1\.4\.20"):
+        stamp(before, Stamp(Version(1, 4, 20)))
+
+
+def test_build_id_of_changed_content() -> None:
+    data = bytearray(named())
+    assert errors(bytes(data)) == []
+    data[0x1F0] ^= 1
+    assert errors(bytes(mend(bytes(data)).data)) == ["ROM065"]
+
+
+def test_variables_keep_the_build_id() -> None:
+    before = named()
+    after = bytearray(before)
+    block = pack(b"TargetIP=10.0.0.1\n", 64)
+    after[EV : EV + len(block)] = block
+    ids = {build_id(parse(data).images[0]) for data in (before, bytes(after))}
+    assert len(ids) == 1
+
+
+def test_what_the_image_says_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = tmp_path / "a.rom"
+    name.write_bytes(stamp(with_ev(), VALUES))
+    assert main(["stamp", str(name), "--version", "1.4.2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["stamp"]["git_id"] == GIT.hex()
+    found = stamp_of(parse(name.read_bytes()).images[0])
+    assert found == Stamp(Version(1, 4, 2), 1, 7, 1_700_000_000, GIT)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "99")
+    assert main(["stamp", str(name), "--version", "1.4.2"]) == 0
+    found = stamp_of(parse(name.read_bytes()).images[0])
+    assert found is not None and found.source_date == 99
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "now")
+    assert main(["stamp", str(name), "--version", "1.4.2"]) == 2
+
+
+def test_structure_that_disagrees_with_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = tmp_path / "a.rom"
+    name.write_bytes(stamp(with_ev(), VALUES))
+    for change in ("version.major=3", "version.label=31" + "00" * 13):
+        assert main(["patch", str(name), change]) == 0
+        assert "ROM064" in errors(name.read_bytes())
+        assert stamp_of(parse(name.read_bytes()).images[0]) is None
+        capsys.readouterr()
+        assert main(["info", str(name), "--check-version"]) == 1
+        assert "disagrees with itself" in capsys.readouterr().out
+
+
+def test_documented_structure() -> None:
+    lines = (stamp_command.__doc__ or "").splitlines()
+    offset = 0
+    for sub in version_info.subcons:
+        if sub.name not in ("minor", "label"):
+            wanted = f"{offset:02X} "
+            assert any(wanted in line for line in lines), (sub.name, wanted)
+        offset += sub.sizeof()
+
+
+def test_order_of_versions() -> None:
+    names = ["0.9.0", "1.0.0-rc1", "1.0.0-rc2", "1.0.0", "1.0.1-1", "1.0.1-2", "1.0.1-10", "1.0.1"]
+    found = sorted(set(names), key=lambda name: Version.parse(name).order)
+    assert found == names
