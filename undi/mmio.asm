@@ -2,6 +2,11 @@
 ; Set up when a driver first needs it within a call and gone when the call ends, because the client
 ; may use FS, the descriptor tables and A20 for itself. In virtual-8086 mode there is no way: the
 ; calls that need registers fail.
+;
+; Loading FS in real mode keeps its limit, so that a limit of 4 GiB mostly lasts from call to call.
+; Whoever goes to protected mode and back may take it away. Then the access to the register raises
+; exception 13, whose handler, ours during a call, makes FS flat and repeats the access. That way
+; protected mode is entered when it must be: each time costs an emulator all its translated addresses.
 %include "driver.inc"
 
 global mmio_enter:function
@@ -13,9 +18,12 @@ A20_RESET       equ 1           ; never write a 1 here: it resets the processor
 A20_BIT         equ 20
 CR0_PE          equ 1
 FLAT_SELECTOR   equ 8
+GP_VECTOR       equ 13 * 4
 
 BSS undi_mmio
 mmio_gdtr:      resb 6          ; the client's
+        alignb  4
+mmio_vector:    resd 1          ; the client's handler of exception 13
 mmio_active:    resb 1
 mmio_a20:       resb 1          ; we opened it
 mmio_probe:     resd 1
@@ -44,7 +52,48 @@ mmio_enter:
         smsw    bx                      ; not privileged, unlike reading CR0
         test    bl, CR0_PE
         jnz     .refuse
+        xor     bx, bx
+        mov     fs, bx                  ; base 0; the limit stays
+        mov     bx, cs
+        shl     ebx, 16
+        mov     bx, mmio_fault
+        xchg    ebx, [fs:GP_VECTOR]
+        mov     [mmio_vector], ebx
+        mov     ebx, [nic_mmio]
+        or      ebx, [nic_mmio2]
+        bt      ebx, A20_BIT
+        jnc     .open                   ; A20 does not matter to these registers
+        call    a20_closed
+        jne     .open
+        in      al, A20_PORT
+        or      al, A20_OPEN
+        and     al, ~A20_RESET
+        out     A20_PORT, al
+        inc     byte [mmio_a20]
+        call    a20_closed
+        jne     .open
+        call    mmio_leave.restore
+.refuse:
+        mov     ax, UNDI_INVALID_STATE
+        stc
+        ret
+.open:
+        inc     byte [mmio_active]
+.ready:
+        mov     ebx, [nic_mmio]
+        clc
+        ret
+
+;---------------------------------------------------------------------------
+; mmio_fault [interrupt] - exception 13: FS has no flat limit; the instruction is repeated
+; in:       nothing
+; out:      FS = 0 with a limit of 4 GiB
+; clobbers: FS
+; needs:    DS = the UNDI's data segment, real mode
+;---------------------------------------------------------------------------
+mmio_fault:
         push    eax
+        push    bx
         o32 sgdt [mmio_gdtr]
         xor     eax, eax
         mov     ax, cs
@@ -66,31 +115,9 @@ mmio_enter:
         xor     bx, bx
         mov     fs, bx                  ; base 0; the limit stays
         o32 lgdt [mmio_gdtr]
+        pop     bx
         pop     eax
-        mov     ebx, [nic_mmio]
-        or      ebx, [nic_mmio2]
-        bt      ebx, A20_BIT
-        jnc     .open                   ; A20 does not matter to these registers
-        call    a20_closed
-        jne     .open
-        in      al, A20_PORT
-        or      al, A20_OPEN
-        and     al, ~A20_RESET
-        out     A20_PORT, al
-        inc     byte [mmio_a20]
-        call    a20_closed
-        jne     .open
-        call    mmio_leave.a20
-.refuse:
-        mov     ax, UNDI_INVALID_STATE
-        stc
-        ret
-.open:
-        inc     byte [mmio_active]
-.ready:
-        mov     ebx, [nic_mmio]
-        clc
-        ret
+        iret
 
 ;---------------------------------------------------------------------------
 ; a20_closed - does address line 20 do nothing?
@@ -121,8 +148,12 @@ a20_closed:
 ; clobbers: flags
 ;---------------------------------------------------------------------------
 mmio_leave:
+        cmp     byte [mmio_active], 0
+        je      .done
         mov     byte [mmio_active], 0
-.a20:
+.restore:
+        push    dword [mmio_vector]
+        pop     dword [fs:GP_VECTOR]
         cmp     byte [mmio_a20], 0
         je      .done
         mov     byte [mmio_a20], 0

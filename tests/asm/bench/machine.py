@@ -139,6 +139,7 @@ class Machine:
         self.deepest: dict[str, int] = {}
         self.new_blocks: set[tuple[int, int]] = set()  # that ran; the fuzzer clears it
         self.map(0, PAGE)  # vectors, BIOS data area
+        self.allow(13 * 4, 4, "vector of exception 13")  # undi/mmio.asm borrows it
         self.map(CALLER_STACK, 4 * PAGE)
         self._allowed.append((0x400, 0x100, "BIOS data area"))
         self._place(rom, ROM_SEGMENT * 16)
