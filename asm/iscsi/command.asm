@@ -54,6 +54,7 @@ extern login_initial_r2t
 extern login_immediate
 extern iscsi_phase
 extern net_poll
+extern net_poll_again
 extern tcp_state
 extern tcp_abort
 extern tcp_error
@@ -62,6 +63,7 @@ extern disk_status
 extern tcp_tx_idle
 extern tcp_progress
 extern time_now
+extern net_now
 extern copy_to_linear
 extern error_detail
 
@@ -76,6 +78,8 @@ cmd_flags:          resb 1              ; overflow and underflow,
 cmd_sense_length:   resw 1              ; bytes of the data segment that are in rx_data
 cmd_residual:       resd 1
 cmd_tag:            resd 1              ; initiator task tag; the first command gets the next one
+pump_turns:         resb 1
+                    alignb 4
 cmd_flush:          resd 1              ; how long its last bytes may wait for their acknowledgement
 seq_ttt:            resd 1              ; the sequence of Data-Out under way: its tag as on the wire
 r2t_queue:          resb OUR_R2T_MAX * r2t_size
@@ -94,10 +98,12 @@ cmd_pinged:         resb 1              ; 1: the target was asked whether it liv
 cmd_spoiled:        resb 1              ; 1: data or sense came with a wrong digest
 cmd_zeros_end:
 
+PUMP_CLOCK      equ 8                   ; turns of iscsi_pump for each look at the clock
+
 CODE iscsi
 ;---------------------------------------------------------------------------
 ; iscsi_expired - is the deadline over, or is it hopeless to wait?
-; in:       iscsi_deadline, undi_dead
+; in:       iscsi_deadline, undi_dead; net_now, as the last net_poll left it
 ; out:      CF = 1, AX = error: yes
 ; clobbers: EAX, flags
 ; needs:    DS = DGROUP
@@ -105,7 +111,7 @@ CODE iscsi
 iscsi_expired:
         cmp     byte [undi_dead], 0
         jne     undi_unreachable
-        call    time_now
+        mov     eax, [net_now]
         sub     eax, [iscsi_deadline]
         jns     .over
         clc
@@ -127,13 +133,18 @@ undi_unreachable:
 
 ;---------------------------------------------------------------------------
 ; iscsi_pump - one turn of every loop that waits: network, answers, data, deadline
-; in:       iscsi_deadline
+; in:       iscsi_deadline; net_now = the time not long ago
 ; out:      CF = 1, AX = error: the session cannot be used any more
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 iscsi_pump:
-        call    net_poll
+        mov     ax, net_poll
+        add     byte [pump_turns], 256 / PUMP_CLOCK
+        jc      .poll
+        mov     ax, net_poll_again
+.poll:
+        call    ax
         cmp     byte [tcp_state], TCP_ESTABLISHED
         jne     .closed
         call    nop_out_answer
@@ -148,7 +159,7 @@ iscsi_pump:
         js      .heard
         mov     [rx_time], eax
 .heard:
-        call    time_now
+        mov     eax, [net_now]
         sub     eax, [rx_time]
         mov     edx, [silence_limit]
         cmp     eax, edx
@@ -239,7 +250,7 @@ iscsi_command:
         jz      .done
         call    iscsi_pump
         jc      .gone
-        call    time_now
+        mov     eax, [net_now]
         sub     eax, [cmd_flush]
         js      .flush
 .gone:                                  ; the session is over, what the command gave is not

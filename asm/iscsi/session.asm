@@ -45,6 +45,7 @@ extern tcp_abort
 extern tcp_state
 extern net_poll
 extern time_now
+extern net_now
 extern ev_initiator_name
 extern ev_target_name
 extern ev_target_ip
@@ -156,12 +157,13 @@ deadline_connect:
 ;---------------------------------------------------------------------------
 ; deadline_after - the time in so many seconds
 ; in:       BX = variable (word) with the seconds
-; out:      EAX = deadline
+; out:      EAX = deadline; net_now = time
 ; clobbers: EDX, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 deadline_after:
         call    time_now
+        mov     [net_now], eax
         movzx   edx, word [bx]
         imul    edx, edx, 1000
         add     eax, edx
@@ -342,7 +344,7 @@ iscsi_pause:
         push    ecx
         call    net_poll
         pop     ecx
-        call    time_now
+        mov     eax, [net_now]
         sub     eax, ecx
         jns     .over
         call    iscsi_expired

@@ -88,6 +88,7 @@ class Link:
         self._free = list(range(RECORDS))
         for name in ("tcp_connect", "tcp_tx_alloc", "tcp_tx_commit", "tcp_tx_idle", "net_poll"):
             machine.replace(name, getattr(self, "_" + name))
+        machine.replace("net_poll_again", self._net_poll)
         machine.replace("tcp_close", lambda m: self._end(noise=True))
         machine.replace("tcp_abort", lambda m: self._end(noise=True))
         machine.replace("time_now", lambda m: m.set_reg("eax", self.now))
@@ -217,6 +218,7 @@ class Link:
 
     def _net_poll(self, machine: Machine) -> None:
         self._loop.ms += self.tick_ms
+        machine.set("net_now", self.now, 4)
         self.turns += 1
         if self._held and self._reader is not None:
             machine.set("tcp_progress", self.now, 4)
