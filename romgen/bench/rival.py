@@ -14,7 +14,10 @@ from pathlib import Path
 
 from romgen.boot import ev
 from romgen.boot.console import Line
+from romgen.catalog import PciId
+from romgen.compose import with_pci_id
 from romgen.errors import EXIT_TOOL, RomgenError
+from romgen.project import write_atomic
 
 FOLDER = Path("/usr/lib/ipxe/qemu")
 NAMES = {"virtio-net-pci": "virtio", "i82551": "eepro100"}
@@ -26,8 +29,9 @@ READY = re.compile(r"^Features:")
 """The last line before the wait for a key."""
 
 
-def rom(device: str) -> Path:
-    """The image for a device of QEMU. Error: not installed, or there is none."""
+def rom(device: str, pci: PciId, folder: Path) -> Path:
+    """The image for a device of QEMU, copied to a folder, with the device's id: SeaBIOS runs no other
+    (Debian's image for virtio-net has the id of its newer form). Error: not installed."""
     path = FOLDER / f"pxe-{NAMES.get(device, device)}.rom"
     if not path.is_file():
         raise RomgenError(
@@ -37,7 +41,9 @@ def rom(device: str) -> Path:
             "run: apt-get install --no-install-recommends ipxe-qemu",
             status=EXIT_TOOL,
         )
-    return path
+    copy = folder / f"ipxe-{path.name}"
+    write_atomic(copy, with_pci_id(path.read_bytes(), pci))
+    return copy
 
 
 def netdev(folder: Path, address: str, target: str, port: int, *, wait: bool = False) -> str:

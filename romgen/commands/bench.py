@@ -12,6 +12,7 @@ from romgen.bench.results import Pair, load, ratios, store, without
 from romgen.bench.workloads import GROUPS, WORKLOADS, Workload, chosen
 from romgen.boot.images import rom_for_layout
 from romgen.boot.run import qemu_device
+from romgen.catalog import load_nics
 from romgen.commands import Subparsers
 from romgen.errors import EXIT_BOOT, EXIT_OK, RomgenError
 from romgen.project import Project, write_atomic
@@ -56,9 +57,10 @@ def run(args: argparse.Namespace) -> int:
     for nic in args.nic or NICS:
         pairs = without(pairs, nic, work)
         device = qemu_device(project, nic)
+        pci = load_nics(project.tables / "nics.toml", project.root)[nic].pci
         image, _ = rom_for_layout(project, f"iscsi-{nic}")
         ours = Side("this ROM", device, image, False)
-        other = Side("iPXE", device, rival.rom(device), True)
+        other = Side("iPXE", device, rival.rom(device, pci, project.build), True)
         for number in range(args.pairs):
             pairs += _pair(nic, ours, other, work, f"{number + 1}/{args.pairs}")
             store(kept, pairs)
