@@ -25,6 +25,8 @@ CHECK_SECTORS = 8 * MIB_SECTORS
 FACTS_SECTORS = MIB_SECTORS
 CHECK_SECTORS_MIN = 2048
 """Room for what the demonstration disk writes."""
+CYLINDER = 16 * 63
+"""Sectors of a cylinder of a small disk."""
 MBR_DISK_ID = slice(0x1B8, 0x1BC)
 
 
@@ -147,6 +149,53 @@ class SequentialDisk:
             **pattern.defines(),
         }
         return _image("sequential", defines, self.sectors)
+
+
+@dataclass(frozen=True, slots=True)
+class DosDisk:
+    """The disk whose program uses it as DOS does, in real and in virtual-8086 mode."""
+
+    sectors: int = CHECK_SECTORS_MIN
+    disk_id: int = 0x1D15CD05
+
+    @property
+    def write(self) -> tuple[int, int]:
+        """(first, end) of what it writes in real mode."""
+        return self.sectors // 8, self.sectors // 8 + 100
+
+    @property
+    def copy(self) -> tuple[int, int, int]:
+        """(from, to, count) of the file that it copies in virtual-8086 mode."""
+        return self.sectors // 4, self.sectors // 4 * 3, self.sectors // 4
+
+    def image(self) -> bytes:
+        """The whole disk as it is before the boot."""
+        defines = {
+            "DISK_ID": self.disk_id,
+            "DISK_SECTORS": self.sectors,
+            "PART_FIRST": PATTERN_FIRST,
+            "PATTERN_FIRST": PATTERN_FIRST,
+            **dict(zip(("WRITE_FIRST", "WRITE_END"), self.write, strict=True)),
+            **dict(zip(("COPY_FROM", "COPY_TO", "COPY_COUNT"), self.copy, strict=True)),
+            **pattern.defines(),
+        }
+        return _image("dos", defines, self.sectors)
+
+    def image_after(self, *, copied: bool) -> bytes:
+        """The disk as its program leaves it; copied: virtual-8086 mode reached the adapter."""
+        image = bytearray(self.image())
+        first, end = self.write
+        image[first * SECTOR : end * SECTOR] = pattern.sectors(first, end, written=True)
+        if copied:
+            source, to, count = (number * SECTOR for number in self.copy)
+            image[to : to + count] = image[source : source + count]
+        return bytes(image)
+
+    def refused(self) -> int:
+        """How many of its calls it makes wrong on purpose: each 16th sector's first one."""
+        cylinders = self.sectors // CYLINDER * CYLINDER
+        read, back = range(PATTERN_FIRST, cylinders), range(*self.write)
+        return sum(lba % 16 == 0 for part in (read, back, back, back) for lba in part)
 
 
 def _image(program: str, defines: dict[str, int], size: int) -> bytes:

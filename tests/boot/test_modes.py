@@ -9,6 +9,7 @@ import pytest
 from romgen.boot import ev
 from romgen.boot.console import GuestReport, guest_report
 from romgen.boot.disk import TICKS_PER_SECOND
+from romgen.boot.dos import CONTROLLER_FAILED, REACHED_BY_MEMORY
 from romgen.boot.guest import EXIT_PASS, assemble
 from romgen.boot.qemu import Machine, Nic, Stop, run
 from romgen.boot.run import qemu_device
@@ -17,10 +18,7 @@ from romgen.project import ROOT, Project
 from romgen.target import Disk, Script, Target
 
 SECTORS = 20_160  # 20 cylinders of 16 heads, 63 sectors
-REACHED_BY_MEMORY = {"e1000", "vmxnet3"}
-"""Their registers lie above 1 MiB and nowhere else: no way there in virtual-8086 mode."""
 IO_TIMEOUT = 3  # seconds
-CONTROLLER_FAILED = 0x20  # INT 13h status: at once, nobody waits for the time-out
 
 Adapter = tuple[Path, str]
 
