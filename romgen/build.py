@@ -52,6 +52,10 @@ class Built:
     messages: str
     seconds: float
 
+_ALONE = (("pxe",), ("iscsi", "int13", "ibft", "crypto"))
+"""The folders of asm/ that a layout without PXE, and one without iSCSI, does not have: tables of
+theirs would stay in the image although nothing refers to them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:
@@ -76,8 +80,14 @@ def find_sources(project: Project, layout: Layout) -> Sources:
             )
     folders = (root / "undi", root / "undi" / "chip")
     undi = [path for folder in folders for path in sorted(folder.glob("*.asm")) if path != loader]
+    others = () if layout.with_iscsi and layout.with_pxe else _ALONE[not layout.with_iscsi]
+    rom = [
+        path
+        for path in sorted((root / "asm").rglob("*.asm"))
+        if path.parent.name not in others
+    ]
     return Sources(
-        (*sorted((root / "asm").rglob("*.asm")), loader),
+        (*rom, loader),
         (*undi, *drivers),
     )
 

@@ -29,7 +29,7 @@ _NIC_KEYS = {
 _PRINTABLE = r"[ -~]*"
 
 _ERROR_KEYS = {
-    "number": Key(int, required=True, low=1000, high=6999),
+    "number": Key(int, required=True, low=1000, high=7999),
     "name": Key(
         str, required=True, pattern=r"[A-Z][A-Z0-9_]*", form="a name in capitals (ERR_<name>)"
     ),

@@ -131,11 +131,13 @@ class Inputs:
     def context(self) -> dict[str, Any]:
         """The names that a template sees."""
         version, _ = current()
+        printed = [entry for entry in self.errors if entry.number // 1000 in self.layout.errors]
         return {
             "layout": self.layout,
             "nics": self.nics,
             "errors": self.errors,
-            "packed": PackedErrors(self.errors),
+            "printed": printed,
+            "packed": PackedErrors(printed),
             "detail_kinds": DETAIL_KINDS,
             "formats": self.formats,
             "constants": self.constants,

@@ -31,7 +31,13 @@ _TEXT_MAX = 63
 _PRINTABLE = Key(str, required=True, low=1, high=_TEXT_MAX, pattern=_STRING, form="printable ASCII")
 
 KEYS = {
-    "kind": Key(str, required=True, choices=("iscsi",), doc="what the image boots from"),
+    "kind": Key(
+        str,
+        required=True,
+        choices=("iscsi", "pxe", "dual"),
+        doc="what the image boots from: an iSCSI disk, the network (DHCP, TFTP), or what the EV "
+        "`BootProtocol` says of the two",
+    ),
     "default": Key(bool, default=False, doc="true: built by `make rom` without `LAYOUT=`"),
     "nic": Key(
         str,
@@ -48,7 +54,8 @@ KEYS = {
         str,
         default="BCV",
         choices=("BCV", "BEV"),
-        doc="vector of the $PnP header: BCV (a disk) or BEV (a boot program)",
+        doc="vector of the $PnP header: BCV (a disk) or BEV (a boot program); of kind `pxe` BEV, "
+        "of kind `dual` BCV, and the network boot has a header of its own",
     ),
     "product": replace(
         _PRINTABLE, doc="shown in the BIOS's boot menu; `{nic}` and `{kind}` are filled in"
@@ -121,9 +128,10 @@ class Layout:
     """One image to build.
 
     name: `<kind>-<nic>`, perhaps with `-...` behind it
+    kind: what it boots from: `iscsi`, `pxe`, or `dual`: the EV BootProtocol chooses
     nic: the adapter; of several `universal`, with the ids of them all
     nics: what the image has drivers for; the ROM looks for them in this order
-    boot: which vector of the $PnP header is used, BCV or BEV
+    boot: which vector of the $PnP header is used, BCV or BEV (of kind `dual`: iSCSI's)
     product, manufacturer: strings of the $PnP header
     size_max: the image's budget in bytes; size_max_where: `file:line` that says so
     ev_capacity: room for the EV text in the image, bytes
@@ -145,6 +153,21 @@ class Layout:
     ibft_gateway: str = "needed"
     nics: tuple[Nic, ...] = ()
     rules: Rules = NO_RULES
+
+    @property
+    def with_iscsi(self) -> bool:
+        """The image can boot from an iSCSI disk."""
+        return self.kind != "pxe"
+
+    @property
+    def with_pxe(self) -> bool:
+        """The image can boot from the network."""
+        return self.kind != "iscsi"
+
+    @property
+    def errors(self) -> tuple[int, ...]:
+        """The thousands of the error numbers that the image has texts for."""
+        return (1, 2, 3) + (4, 5, 6) * self.with_iscsi + (7,) * self.with_pxe
 
     @property
     def drivers(self) -> tuple[str, ...]:
@@ -183,6 +206,13 @@ def read_layout(layers: Layers, nics: Mapping[str, Nic]) -> Layout:
             ("size_max",),
             f"'size_max' is {values['size_max']}",
             f"give a multiple of {BLOCK}",
+        )
+    if (values["boot"] == "BEV") != (values["kind"] == "pxe") and values["kind"] != "iscsi":
+        raise layers.error(
+            "layout-boot",
+            ("boot",),
+            f"'boot' is {values['boot']} in a layout of kind '{values['kind']}'",
+            "pxe is a boot program: BEV; dual has a disk, BCV, and a boot program beside it",
         )
     expected = f"{values['kind']}-{values['nic']}"
     if layers.name != expected and not layers.name.startswith(f"{expected}-"):
