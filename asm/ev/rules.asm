@@ -73,6 +73,7 @@ ev_check:
         add     bx, ev_copy_size
         jmp     .copy
 .required:
+%if WITH_ISCSI
         cmp     byte [ev_boot_protocol], 0
         jne     .good                   ; not iSCSI: nothing more is asked
         mov     si, ev_required
@@ -149,9 +150,11 @@ ev_check:
         add     bx, ev_refusal_size
         jmp     .refusal
 %endif
+%endif
 .good:
         clc
         ret
+%if WITH_ISCSI
 .chap_missing:
         pop     cx
         mov     bx, [ev_lines + EVX_AUTH_METHOD * 2]
@@ -164,6 +167,7 @@ ev_check:
 .bad:
         mov     ax, dx
         jmp     ev_blame
+%endif
 
 ;---------------------------------------------------------------------------
 ; ev_require - all variables of a list must be in the text

@@ -21,6 +21,9 @@ extern undi_receive, undi_transmit, net_mac, net_tx_frame
 extern time_now
 extern ev_initiator_ip, ev_initiator_netmask, ev_initiator_route, ev_vlan
 extern arp_init, arp_input, ip_input, tcp_acknowledge, tcp_init, tcp_output, tcp_timers
+%if WITH_PXE
+extern udp_taken
+%endif
 
 NET_DRAIN       equ 2 * RX_FRAMES       ; frames in one call of net_poll at most
 ; Segments that make an ACK due while more are waiting. RFC 1122, 4.2.3.2, recommends two; what the
@@ -60,8 +63,10 @@ net_init:
 .untagged:
         mov     [net_payload], ax
         mov     byte [net_conflict], 0
-        call    arp_init
-        jmp     tcp_init
+%if WITH_ISCSI
+        call    tcp_init
+%endif
+        jmp     arp_init
 
 ;---------------------------------------------------------------------------
 ; net_poll - take in what the adapter has, answer it, run timers, send what may be sent
@@ -81,15 +86,26 @@ net_poll_again:                         ; fallthrough: without a look at the clo
         call    undi_receive
         jc      .drained
         call    eth_input
+%if WITH_ISCSI
         mov     al, ACK_EVERY
         call    tcp_acknowledge         ; only now: the frame is gone with the next call of the UNDI
+%endif
         pop     cx
+%if WITH_PXE
+        cmp     byte [udp_taken], 0     ; somebody waits for one datagram: the next ones can wait
+        jne     .taken
+%endif
         loop    .frame
         push    cx
 .drained:
         pop     cx
+.taken:
+%if WITH_ISCSI
         call    tcp_timers
         jmp     tcp_output              ; data only here: each segment may bring an ACK into the ring
+%else
+        ret
+%endif
 
 ;---------------------------------------------------------------------------
 ; eth_input - one received frame

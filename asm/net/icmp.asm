@@ -35,8 +35,10 @@ icmp_input:
         test    ax, ax
         jnz     .drop
         mov     al, [es:si + icmp.type]
+%if WITH_ISCSI
         cmp     al, ICMP_UNREACHABLE
         je      icmp_unreachable
+%endif
         cmp     al, ICMP_ECHO_REQUEST
         jne     .drop
         cmp     cx, NET_MTU_MAX - ip_size
@@ -67,6 +69,7 @@ icmp_input:
 .drop:
         ret
 
+%if WITH_ISCSI
 ;---------------------------------------------------------------------------
 ; icmp_unreachable - a packet of ours was not delivered
 ; in:       ES:SI = message, checksum verified; CX = bytes
@@ -128,3 +131,4 @@ icmp_unreachable:
         mov     [tcp_snd_nxt], eax
 .done:
         ret
+%endif

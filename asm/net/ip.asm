@@ -9,6 +9,9 @@ global ip_checksum:function
 global ip_id:data
 
 extern net_ip, net_payload, eth_send, tcp_input, icmp_input
+%if WITH_PXE
+extern udp_input
+%endif
 extern checksum_add, checksum_fold
 
 IP_VERSION_IHL  equ 45h         ; version 4, header of 5 dwords
@@ -57,13 +60,30 @@ ip_input:
         jnz     .drop
         mov     eax, [net_ip]
         cmp     eax, [es:si + ip.dest]
+%if WITH_PXE
+        je      .ours
+        cmp     byte [es:si + ip.protocol], IP_PROTO_UDP
         jne     .drop
+        test    eax, eax                ; no address yet: DHCP's answer, by broadcast or not
+        jz      .ours
+        cmp     dword [es:si + ip.dest], IP_BROADCAST
+        jne     .drop
+.ours:
+%else
+        jne     .drop
+%endif
         mov     bx, si
         add     si, di
         mov     cx, dx
         mov     al, [es:bx + ip.protocol]
+%if WITH_ISCSI
         cmp     al, IP_PROTO_TCP
         je      tcp_input
+%endif
+%if WITH_PXE
+        cmp     al, IP_PROTO_UDP
+        je      udp_input
+%endif
         cmp     al, IP_PROTO_ICMP
         je      icmp_input
 .drop:

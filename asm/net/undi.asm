@@ -19,6 +19,10 @@ global undi_level:data
 global undi_dead:data
 global undi_block:data
 global undi_rx_count:data
+global undi_masked:function
+global undi_clear:function
+global undi_pxe:data
+global undi_pxenv:data
 
 extern boot_code
 extern error_detail
@@ -150,6 +154,9 @@ undi_open:
         mov     byte [undi_level], UNDI_OPEN
         ret
 
+%if WITH_PXE
+CODE undi
+%endif
 ;---------------------------------------------------------------------------
 ; undi_masked - a call with the adapter's line masked at the interrupt controller
 ; in:       BX = opcode; BP = interrupt line, others than 1..15 = none
@@ -178,6 +185,9 @@ undi_masked:
         out     PIC2_MASK, al
         ret
 
+%if WITH_PXE
+INITCODE undi
+%endif
 ;---------------------------------------------------------------------------
 ; undi_load - put the UNDI into its memory
 ; in:       undi_bdf, undi_cs_seg, undi_ds_seg

@@ -162,9 +162,14 @@ bcv_connect:
 %endif
         cmp     byte [ev_boot_protocol], EV_BOOT_NONE
         je      .off
+%if WITH_PXE
+        cmp     byte [ev_boot_protocol], EV_BOOT_PXE
+        je      .network                ; the bootstrap entry vector's
+%else
         mov     ax, ERR_BOOT_PXE
         cmp     byte [ev_boot_protocol], EV_BOOT_ISCSI
         jne     .fail
+%endif
         cmp     byte [ev_boot_mode], EV_MODE_ONCE
         jne     .mode_known
         mov     ax, ERR_ATTACH_ONCE
@@ -231,6 +236,7 @@ bcv_connect:
 .off:
         mov     si, message_off
         call    print_message
+.network:
         stc
         ret
 .fail_iscsi:

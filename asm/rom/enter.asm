@@ -14,7 +14,12 @@ extern error_print
 extern init_size, overlay_paragraphs, undi_image, undi_paragraph
 extern pmm_call, pmm_find
 extern unpack
-%if BOOT_BEV
+%if WITH_PXE
+extern pxe_main
+%endif
+%if !WITH_ISCSI
+%define BOOT_MAIN pxe_main
+%elif BOOT_BEV
 extern bev_main
 %define BOOT_MAIN bev_main
 %else
@@ -53,6 +58,14 @@ rom_run:
         push    cs
         push    .back
         push    ax
+%if WITH_ISCSI && WITH_PXE
+extern rom_bev_return
+        cmp     word [bp + BCV_FRAME.return], rom_bev_return
+        jne     .disk
+        push    pxe_main
+        retf
+.disk:
+%endif
         push    BOOT_MAIN
         retf
 .failed:
@@ -86,7 +99,15 @@ rom_run:
 ; Without a PMM this is a BIOS that has none, or POST is over: then nobody else is at work, and what
 ; memory_from_base takes lies above.
 overlay_make:
+%if WITH_PXE
+        push    BDA_SEGMENT             ; a boot program is loaded from 7C00h up: out of its way
+        pop     es
+        mov     dx, [es:BDA_BASE_MEMORY]
+        shl     dx, 6
+        sub     dx, overlay_paragraphs + OVERLAY_ABOVE
+%else
         mov     dx, OVERLAY_SEGMENT
+%endif
         xor     eax, eax
         call    pmm_find
         jc      .place

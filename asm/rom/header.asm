@@ -13,12 +13,17 @@ global rom_version:data
 global rom_bcv:function
 global rom_late:function
 global rom_late_old:data
+%if WITH_ISCSI && WITH_PXE
+global rom_bev_return:data
+global rom_product_network:data
+%endif
 
 extern rom_init
 extern undi_loader
 extern undi_code_size           ; of the UNDI that is in the image
 extern undi_data_size
 extern rom_run
+%define WITH_BOTH (WITH_ISCSI && WITH_PXE)
 
 OPCODE_JMP_FAR  equ 0EAh
 ROM_SIGNATURE   equ 0AA55h
@@ -67,6 +72,9 @@ pnp_header:                     ; data: Plug and Play BIOS Specification 1.0A, 3
 at pnp.signature,               db "$PnP"
 at pnp.revision,                db 1
 at pnp.length,                  db pnp_size / 16
+%if WITH_BOTH
+at pnp.next,                    dw pnp_network_header
+%endif
 at pnp.manufacturer,            dw rom_manufacturer
 at pnp.product,                 dw rom_product
 %if BOOT_BEV
@@ -89,6 +97,21 @@ at version_info.length,         db version_info_size
 at version_info.text,           dw rom_version + version_info.label
 at version_info.label,          db VERSION
         iend
+
+%if WITH_BOTH
+        align   16, db 0
+pnp_network_header:             ; data: the same adapter as a boot program: which one does something,
+        istruc pnp              ; the EV BootProtocol says
+at pnp.signature,               db "$PnP"
+at pnp.revision,                db 1
+at pnp.length,                  db pnp_size / 16
+at pnp.manufacturer,            dw rom_manufacturer
+at pnp.product,                 dw rom_product_network
+at pnp.device_type,             db 02h, 00h, 00h        ; network, Ethernet
+at pnp.indicators,              db PNP_INDICATORS
+at pnp.bev,                     dw rom_bev
+        iend
+%endif
 
 undi_id_header:                 ; data: PXE 2.1, 4.1
         istruc undi_rom_id
@@ -114,6 +137,22 @@ rom_bcv:
         push    cs
         call    rom_run
         retf
+
+%if WITH_BOTH
+;---------------------------------------------------------------------------
+; rom_bev [far] - boot vector of the network boot's $PnP header
+; in:       nothing that counts
+; out:      as pxe_main
+; clobbers: none
+; needs:    as pxe_main
+;---------------------------------------------------------------------------
+rom_bev:
+        push    cs
+        push    cs
+        call    rom_run
+rom_bev_return:                 ; data: by which rom_run knows it
+        retf
+%endif
 
 ;---------------------------------------------------------------------------
 ; rom_late [jump] - INT 19h where the disk has to wait until POST is over (bcv_defer)
@@ -149,3 +188,8 @@ rom_manufacturer:               ; data: shown by some BIOSes
 rom_product:                    ; data: the name in the boot menu
         db      PRODUCT, " ", VERSION, 0
         times PRODUCT_ROOM - ($ - rom_product) db 0
+%if WITH_BOTH
+rom_product_network:            ; data: the network boot's name
+        db      PRODUCT, " network boot ", VERSION, 0
+        times PRODUCT_ROOM - ($ - rom_product_network) db 0
+%endif

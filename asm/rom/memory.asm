@@ -6,6 +6,9 @@
 ; of DGROUP, whose first bytes are code, the first page is seldom written (rom.ld.j2).
 %include "romgen.inc"
 %include "rom.inc"
+%if WITH_PXE
+%include "pxe.inc"
+%endif
 
 global memory_allocate:function
 global memory_release:function
@@ -54,6 +57,9 @@ memory_allocate:
         call    .pages
         xchg    di, ax                  ; DI = from the block's start to the UNDI's code
         mov     ax, [cs:undi_id_header + undi_rom_id.code_size]
+%if WITH_PXE
+        add     ax, PXE_HOOK_ROOM + 15  ; begins with a paragraph
+%endif
         call    .paragraphs
         add     ax, di
         call    .pages
@@ -241,7 +247,9 @@ memory_cleared:
 ; needs:    DS = DGROUP, which is gone afterwards; SS elsewhere; a BIOS in POST where PMM gave it
 ;---------------------------------------------------------------------------
 memory_release:
+%if WITH_ISCSI
         mov     byte [ibft_table], 0    ; nobody may find a table in memory that is not ours
+%endif
         cmp     dword [memory_pmm], 0
         je      .base
         call    pmm_find

@@ -12,9 +12,31 @@ from __future__ import annotations
 
 from construct import Struct
 
-from romgen.formats import boot_memory, disk, ibft, iscsi, net, nic, option_rom, pxe
+from romgen.formats import (
+    boot_memory,
+    boot_net,
+    disk,
+    ibft,
+    iscsi,
+    net,
+    nic,
+    option_rom,
+    pxe,
+    pxe_base,
+)
 
-_MODULES = (option_rom, pxe, net, iscsi, disk, nic, boot_memory, ibft)
+_MODULES = (
+    option_rom,
+    pxe,
+    pxe_base,
+    net,
+    boot_net,
+    iscsi,
+    disk,
+    nic,
+    boot_memory,
+    ibft,
+)
 
 NASM_STRUCTS: dict[str, Struct] = {
     name: struct for module in _MODULES for name, struct in module.STRUCTS.items()

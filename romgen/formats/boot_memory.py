@@ -34,6 +34,7 @@ CONSTANTS = {
     "VECTOR_INT13": 0x13 * 4,
     "VECTOR_INT15": 0x15 * 4,
     "VECTOR_INT19": 0x19 * 4,
+    "VECTOR_INT1A": 0x1A * 4,
     "VECTOR_INT41": 0x41 * 4,
     "VECTOR_INT46": 0x46 * 4,
     "FW_CFG_SELECTOR": 0x510,
