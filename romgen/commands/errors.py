@@ -18,6 +18,7 @@ RANGES = (
     (4000, "iSCSI login and session"),
     (5000, "SCSI and the logical unit"),
     (6000, "INT 13h"),
+    (7000, "Network boot"),
 )
 DETAILS = {
     "none": "",

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
     (".text.enter", "bcv_main"),  # rom_run calls it in the copy that overlay_make makes
     (".text.enter", "bev_main"),
+    (".text.enter", "pxe_main"),
 }
 ALLOWED_TABLES = (".tbl.evsrc.",)  # asked by ev_load, which is init code
 
@@ -48,7 +49,7 @@ def definitions(path: Path) -> dict[str, str]:
         }
 
 
-@pytest.mark.parametrize("layout", ["iscsi-e1000", "iscsi-virtio"])
+@pytest.mark.parametrize("layout", ["iscsi-e1000", "iscsi-virtio", "dual-e1000", "pxe-e1000"])
 def test_resident_code_refers_to_resident_code(layout: str, tmp_path: Path) -> None:
     project = Project(ROOT, tmp_path)
     build(project, layout)
