@@ -38,6 +38,7 @@ test /usr/share/seabios/vgabios-stdvga.bin seabios
 test bochs bochs
 test /usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so bochs-term
 test /usr/share/bochs/BIOS-bochs-latest bochsbios
+test swtpm swtpm
 test ip iproute2
 test mke2fs e2fsprogs
 test debugfs e2fsprogs

@@ -24,6 +24,7 @@ PACKAGES = {
     "xz": "xz-utils",
     "bochs": "bochs bochs-term",
     "debugfs": "e2fsprogs",
+    "swtpm": "swtpm",
     "tgtd": "tgt",
     "tgtadm": "tgt",
     "setpriv": "util-linux",
