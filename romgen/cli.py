@@ -39,6 +39,12 @@ def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     return parser
 
 
+def error_data(error: RomgenError) -> dict[str, object]:
+    """A mistake for JSON: with --json there is always one document on standard output."""
+    names = ("code", "where", "message", "hint", "detail", "status")
+    return {"schema": 1, "error": {name: getattr(error, name) for name in names}}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run romgen with `argv` (default: the process's); returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -51,6 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except RomgenError as error:
         print(error, file=sys.stderr)
+        if "--json" in arguments:
+            import json  # 10 ms that few calls need
+
+            print(json.dumps(error_data(error), indent=1))
         return error.status
     except SystemExit as stop:  # argparse: 0 after --help, 2 after a wrong argument
         return stop.code if isinstance(stop.code, int) else EXIT_USAGE

@@ -1,4 +1,11 @@
-"""`romgen boot`: boot a disk over iSCSI through a ROM, in QEMU, and say what happened."""
+"""`romgen boot`: boot a disk over iSCSI through a ROM, in QEMU, and say what happened.
+
+The target is a private tgtd on 127.0.0.1, the adapter that of the layout. Without --disk a
+demonstration disk boots, which checks INT 13h and reports; docs/guide/boot.md has examples.
+
+Exit codes: 0 booted as expected, 2 wrong arguments or variables, 3 a tool is missing, 4 did not
+boot as expected.
+"""
 
 from __future__ import annotations
 

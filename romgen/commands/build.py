@@ -1,4 +1,13 @@
-"""`romgen build`: make the ROMs of layouts."""
+"""`romgen build`: make the ROMs of layouts.
+
+For each layout `build/<layout>.rom`, `.elf` and `.undi.elf` (symbols, DWARF) and `.map.json`. The
+version is that of romgen/__init__.py; commit, its date and whether files were changed go into the
+version structure (`romgen stamp`), or SOURCE_DATE_EPOCH instead of the date. The same files make
+the same bytes anywhere.
+
+Exit codes: 0 built, 1 nasm or ld found a mistake or the image does not fit, 2 a mistake in a
+layout, a table or the boot variables, 3 a tool is missing.
+"""
 
 from __future__ import annotations
 

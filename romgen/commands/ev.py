@@ -1,4 +1,9 @@
-"""`romgen ev`: check, mend, show and store boot variables."""
+"""`romgen ev`: check, mend, show and store boot variables.
+
+The variables are described in docs/guide/variables.md. Secrets are never shown.
+
+Exit codes: 0 in order, 1 there are errors, 2 a file cannot be read or written.
+"""
 
 from __future__ import annotations
 

@@ -11,13 +11,14 @@ cannot be read or written.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 from romgen.command_help import command_parser
 from romgen.commands import Subparsers
 from romgen.errors import EXIT_FINDINGS, EXIT_OK, RomgenError, shown
-from romgen.image.entries import entries, entry
+from romgen.image.entries import Entry, entries, entry
 from romgen.image.file import read_rom, write_rom
 from romgen.image.parse import parse
 
@@ -32,11 +33,33 @@ def add_parser(sub: Subparsers) -> None:
     parser.add_argument("path", nargs="?", metavar="PATH", help="the part")
     parser.add_argument("-o", "--output", metavar="FILE", help="where to; - for standard output")
     parser.add_argument("--all", type=Path, metavar="FOLDER", help="every whole part into FOLDER")
+    parser.add_argument("--json", action="store_true", help="what was written, as JSON (schema 1)")
     parser.set_defaults(run=run)
+
+
+def _report(args: argparse.Namespace, written: list[tuple[Entry, Path]]) -> None:
+    """Say what was written where; one part that was asked for needs no words."""
+    if args.json:
+        rows = [
+            {
+                "path": one.path,
+                "kind": one.kind,
+                "offset": one.offset,
+                "size": one.size,
+                "file": shown(target),
+            }
+            for one, target in written
+        ]
+        print(json.dumps({"schema": 1, "parts": rows}, indent=1))
+    elif args.all is not None:
+        for one, target in written:
+            print(f"{shown(target)}: {one.size} bytes, {one.kind} at 0x{one.offset:x}")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write one part, or all."""
+    if args.json and args.output == "-":
+        raise RomgenError("usage", "", "--json and -o - both want standard output")
     if (args.path is None) == (args.all is None) or (args.output is None) != (args.path is None):
         raise RomgenError("usage", "", "give PATH and -o, or --all")
     data = read_rom(args.file)
@@ -51,14 +74,17 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.buffer.write(part)
         else:
             write_rom(Path(args.output), part, [args.file])
+            _report(args, [(one, Path(args.output))])
         return EXIT_OK
     try:
         args.all.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RomgenError("file-write", shown(args.all), f"{error.strerror}") from error
+    written = []
     for one in entries(rom):
         if one.kind in WHOLE:
             target = args.all / (one.path.replace("/", "-") + WHOLE[one.kind])
             write_rom(target, data[one.offset : one.offset + one.size], [args.file])
-            print(f"{shown(target)}: {one.size} bytes, {one.kind} at 0x{one.offset:x}")
+            written.append((one, target))
+    _report(args, written)
     return EXIT_OK

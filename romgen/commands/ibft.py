@@ -1,4 +1,7 @@
-"""`romgen ibft`: show and check the table that the ROM leaves for the operating system."""
+"""`romgen ibft`: show and check the table that the ROM leaves for the operating system.
+
+Exit codes: 0 in order, 1 something is wrong with it, 2 there is none, or a file cannot be read.
+"""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ Exit codes: 0 written, 1 the images do not make a ROM, 2 a file cannot be read o
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from romgen.command_help import command_parser
@@ -26,6 +27,7 @@ def add_parser(sub: Subparsers) -> None:
     parser = command_parser(sub, __doc__)
     parser.add_argument("files", nargs="+", metavar="FILE", help="the ROMs, in this order")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the ROM to write")
+    parser.add_argument("--json", action="store_true", help="what was written, as JSON (schema 1)")
     parser.set_defaults(run=run)
 
 
@@ -33,6 +35,12 @@ def run(args: argparse.Namespace) -> int:
     """Join the files."""
     joined = merge([(shown(file), read_rom(file)) for file in args.files])
     write_rom(Path(args.output), joined, args.files)
-    count = len(parse(joined).images)
-    print(f"{shown(args.output)}: {len(joined)} bytes, {count} image{'s' * (count != 1)}")
+    images = parse(joined).images
+    if args.json:
+        rows = [{"offset": one.offset, "size": one.length} for one in images]
+        report = {"schema": 1, "file": shown(args.output), "size": len(joined), "images": rows}
+        print(json.dumps(report, indent=1))
+    else:
+        count = f"{len(images)} image{'s' * (len(images) != 1)}"
+        print(f"{shown(args.output)}: {len(joined)} bytes, {count}")
     return EXIT_OK

@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 
 from romgen.cli import COMMANDS
-from romgen.command_help import MARK, PAGES, page
+from romgen.command_help import MARK, page
 from romgen.project import ROOT
 from romgen.rules.render import rules_page
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_page_is_current(name: str) -> None:
     written = (ROOT / "docs" / "commands" / f"{name}.md").read_text()
     assert written == page(name), "run: python -m romgen.command_help"
-    assert name in COMMANDS
 
 
 def test_no_page_without_a_command() -> None:
