@@ -11,10 +11,12 @@ global api_stop:function
 global adapter_open:function
 extern undi_state, irq_start, irq_forget, tx_pending, multicast_copy
 extern config_read, config_write
+extern int1a_hook, int1a_unhook
 extern tbl_nic, tbl_nic_end
 
 BSS undi_state
 pci_command:    resw 1          ; as we found it, without bus mastering
+undi_pnp:       resw 1          ; segment of the BIOS's $PnP structure, 0 = the client gave none
 
 CODE undi_state
 ;---------------------------------------------------------------------------
@@ -29,6 +31,8 @@ api_start:
         jne     .ok                     ; a second client on a running stack
         mov     ax, [es:di + p_start.ax]
         mov     [nic_bdf], ax
+        mov     ax, [es:di + p_start.es]
+        mov     [undi_pnp], ax
         xor     eax, eax
         mov     ax, ds
         shl     eax, 4
@@ -72,6 +76,9 @@ api_start:
         mov     ax, [nic_permanent_mac + 4]
         mov     [nic_mac + 4], ax
         mov     byte [undi_state], UNDI_STARTED
+        cmp     word [undi_pnp], 0
+        je      .ok
+        call    int1a_hook
 .ok:
         xor     ax, ax
         ret
@@ -265,6 +272,8 @@ api_stop:
         test    ax, ax
         jnz     .done
 .stopped:
+        call    int1a_unhook
+        jc      .done
         call    pci_restore
         mov     byte [undi_state], UNDI_UNLOADED
 .done:
