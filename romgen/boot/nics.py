@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from romgen.boot import ev
+from romgen.boot import chain, ev
 from romgen.boot.console import GuestReport, guest_report
 from romgen.boot.disk import (
     MIB_SECTORS,
@@ -189,12 +189,30 @@ def v86(subject: Subject, folder: Path) -> Cell:
     return Cell(seconds <= V86_SECONDS, f"error {code:02x}h after {seconds:.1f} s")
 
 
+def undionly(subject: Subject, folder: Path) -> Cell:
+    """iPXE's undionly.kpxe on the ROM's UNDI: DHCP, TFTP, HTTP."""
+    disk = chain.chain_disk(folder / "disk.img")
+    with chain.served(folder) as netdev:
+        machine = Machine(
+            nic=Nic(subject.device, subject.rom, netdev),
+            ev=chain.EV,
+            disks=(disk,),
+            extra=subject.rom_args,
+        )
+        result = run(machine, Stop(PATIENCE), folder)
+    report = guest_report(result.console.lines)
+    if result.status != EXIT_PASS or chain.FILE_CHECK not in report.ok:  # two programs report
+        return _failed(report, result)
+    return Cell(True, f"DHCP, TFTP, HTTP, {result.seconds:.1f} s", result.console.text)
+
+
 CELLS: dict[str, Callable[[Subject, Path], Cell]] = {
     "boot": boot_check,
     "64 MiB": sequential,
     "storm": storm,
     "unplugged": unplug,
     "V86": v86,
+    "undionly": undionly,
 }
 
 
