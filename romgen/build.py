@@ -27,6 +27,7 @@ from romgen.layout import EV_TEXT_MAX, IMAGE_MAX, Layout
 from romgen.layout_rules import NO_RULES, check_rules, rule_sizes
 from romgen.project import Project, write_atomic
 from romgen.source import Source, read_source
+from romgen.undi_blob import behind
 
 if TYPE_CHECKING:
     from romgen.link import Linked
@@ -68,7 +69,18 @@ class Sources:
 def find_sources(project: Project, layout: Layout) -> Sources:
     """The sources in the tree for `layout`. Error: the adapter's driver is not there."""
     root = project.root
-    loader = root / "undi" / "loader.asm"
+    loaders = {False: root / "undi" / "loader.asm", True: root / "undi" / "blob.asm"}
+    others = () if layout.with_iscsi and layout.with_pxe else _ALONE[not layout.with_iscsi]
+    rom = (
+        *(
+            path
+            for path in sorted((root / "asm").rglob("*.asm"))
+            if path.parent.name not in others
+        ),
+        loaders[bool(layout.undi_blob)],
+    )
+    if layout.undi_blob:
+        return Sources(rom, ())
     drivers = [root / "undi" / "nic" / f"{name}.asm" for name in layout.drivers]
     for driver in drivers:
         if not driver.is_file():
@@ -79,17 +91,8 @@ def find_sources(project: Project, layout: Layout) -> Sources:
                 "romgen/tables/nics.toml names it",
             )
     folders = (root / "undi", root / "undi" / "chip")
-    undi = [path for folder in folders for path in sorted(folder.glob("*.asm")) if path != loader]
-    others = () if layout.with_iscsi and layout.with_pxe else _ALONE[not layout.with_iscsi]
-    rom = [
-        path
-        for path in sorted((root / "asm").rglob("*.asm"))
-        if path.parent.name not in others
-    ]
-    return Sources(
-        (*rom, loader),
-        (*undi, *drivers),
-    )
+    undi = [path for folder in folders for path in sorted(folder.glob("*.asm"))]
+    return Sources(rom, (*(path for path in undi if path not in loaders.values()), *drivers))
 
 
 @contextmanager
@@ -146,6 +149,8 @@ def build(
             program.value("undi_image"),
             made.undi.program.value("undi_code_size"),
         )
+        if inputs.blob:
+            rom = behind(rom, inputs.blob, program.value("undi_blob_place"))
         map_data = image_map(
             layout,
             made.rom.program,
@@ -200,9 +205,11 @@ def _programs(
         assembly.start(generated)
         rom_units += generated
         # Imported here: pyelftools takes as long to load as ten sources to assemble.
-        from romgen.link import EV_FILE, link_rom, link_undi
+        from romgen.link import EV_FILE, link_blob, link_rom, link_undi
 
-        if assembly.good(undi_units):
+        if inputs.blob:
+            undi = link_blob(project, layout, inputs.blob)
+        elif assembly.good(undi_units):
             undi = link_undi(project, layout, [unit.object for unit in undi_units])
         messages = assembly.finish()
     write_atomic(work / EV_FILE, pack(ev_text, layout.ev_capacity))

@@ -23,6 +23,7 @@ from romgen.ev.table import Table, load_table
 from romgen.layout import Layout, load_layout
 from romgen.pair_codes import Packed, pack
 from romgen.project import Project, write_atomic
+from romgen.undi_blob import Blob, read_blob
 from romgen.version import current
 
 
@@ -127,6 +128,7 @@ class Inputs:
     formats: Sequence[Format]
     constants: Mapping[str, int]
     ev: Table | None
+    blob: Blob | None = None
 
     def context(self) -> dict[str, Any]:
         """The names that a template sees."""
@@ -142,6 +144,7 @@ class Inputs:
             "formats": self.formats,
             "constants": self.constants,
             "ev": self.ev,
+            "blob": self.blob,
             "version": str(version),
             "version_word": version.word,
         }
@@ -153,8 +156,10 @@ def load_inputs(project: Project, layout: str) -> Inputs:
 
     nics = load_nics(project.tables / "nics.toml", project.root)
     ev_path = project.tables / "ev.toml"
+    read = load_layout(project.layouts, layout, nics, project.root)
     return Inputs(
-        layout=load_layout(project.layouts, layout, nics, project.root),
+        layout=read,
+        blob=read_blob(project.root / read.undi_blob, project.root) if read.undi_blob else None,
         nics=nics,
         errors=load_errors(project.tables / "errors", project.root),
         formats=[describe(name, struct) for name, struct in NASM_STRUCTS.items()],

@@ -50,6 +50,14 @@ KEYS = {
         item=str,
         doc='with nic = "universal": the adapters, in the order in which the ROM looks for them',
     ),
+    "undi": Key(
+        str,
+        default="own",
+        pattern=r"own|blob:[ -~]+",
+        form="own, or blob:PATH",
+        doc="whose UNDI: our driver (own), or that of a vendor's ROM in a file (`blob:PATH`, from "
+        "the tree's root), which then stands behind ours; `romgen undi extract` shows such files",
+    ),
     "boot": Key(
         str,
         default="BCV",
@@ -135,6 +143,7 @@ class Layout:
     product, manufacturer: strings of the $PnP header
     size_max: the image's budget in bytes; size_max_where: `file:line` that says so
     ev_capacity: room for the EV text in the image, bytes
+    undi_blob: file with another vendor's UNDI, relative to the tree; "" = our own
     ibft_gateway: when the iBFT names the gateway: `needed` (the target is on another net), `always`
     rules: places of sections, assertions, budgets
     """
@@ -151,6 +160,7 @@ class Layout:
     memory: Memory
     ev_capacity: int
     ibft_gateway: str = "needed"
+    undi_blob: str = ""
     nics: tuple[Nic, ...] = ()
     rules: Rules = NO_RULES
 
@@ -235,6 +245,7 @@ def read_layout(layers: Layers, nics: Mapping[str, Nic]) -> Layout:
         memory=Memory(**memory),
         ev_capacity=ev["capacity"],
         ibft_gateway=ibft["gateway"],
+        undi_blob=values["undi"].partition("blob:")[2],
         nics=wanted,
         rules=read_rules(layers),
     )

@@ -18,6 +18,7 @@ from romgen.errors import EXIT_FINDINGS, RomgenError
 from romgen.generate import environment, render
 from romgen.layout import BLOCK
 from romgen.project import Project, write_atomic
+from romgen.undi_blob import Blob
 
 UNDI_FILE = "undi.bin"
 EV_FILE = "ev_block.bin"
@@ -87,6 +88,13 @@ def link_undi(project: Project, layout: Any, objects: Sequence[Path]) -> Linked:
     image = linked.program.flat(linked.program.value("undi_code_size"))
     write_atomic(project.work(layout.name) / UNDI_FILE, bytes(image))
     return linked
+
+
+def link_blob(project: Project, layout: Any, blob: Blob) -> Linked:
+    """In place of the UNDI program the sizes of another vendor's; `undi.bin` is empty."""
+    write_atomic(project.work(layout.name) / UNDI_FILE, b"")
+    context = {"layout": layout, "blob": blob}
+    return _link(project, layout.name, "undi_blob", [], context, ["-b", "binary", UNDI_FILE])
 
 
 def undi_symbols(undi: Program) -> dict[str, int]:

@@ -31,6 +31,9 @@ global tcp_ack_now:data, tcp_ack_count:data, tcp_resend:data
 global tcp_challenge_at:data, tcp_challenges:data
 global tx_first:data, tx_next:data, tx_count:data
 
+%if UNDI_BLOB
+extern undi_window
+%endif
 extern net_poll, net_now, net_conflict, net_ip, time_now, random_dword, error_detail
 extern arp_resolve, tcp_send, tcp_send_syn, tcp_send_flags
 extern ev_mtu
@@ -211,7 +214,12 @@ tcp_choose:
 .mtu:
         sub     ax, ip_size + tcp_size
         mov     [tcp_own_mss], eax
+%if UNDI_BLOB
+        imul    eax, [undi_window], TCP_MSS_DEFAULT
+        mov     [tcp_rcv_wnd], eax
+%else
         mov     dword [tcp_rcv_wnd], TCP_WINDOW_FRAMES * TCP_MSS_DEFAULT ; until we know the peer's segments
+%endif
         mov     dword [tcp_rto], TCP_RTO_FIRST
         mov     byte [tcp_rtt_on], 1
         mov     eax, [tcp_snd_nxt]

@@ -6,6 +6,9 @@ global tcp_input:function
 global tcp_options:function
 global seg_seq:data, seg_ack:data, seg_end:data, seg_wnd:data, seg_flags:data
 
+%if UNDI_BLOB
+extern undi_window
+%endif
 extern net_now, ip_checksum, iscsi_rx, scratch, error_detail
 extern tcp_state, tcp_error, tcp_ports, tcp_remote_ip
 extern tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_snd_wnd, tcp_max_wnd, tcp_wl1, tcp_wl2
@@ -134,7 +137,11 @@ tcp_input_syn:
         jbe     .ring
         mov     eax, TCP_MSS_RING
 .ring:
+%if UNDI_BLOB
+        imul    eax, [undi_window]
+%else
         imul    eax, eax, TCP_WINDOW_FRAMES
+%endif
         mov     [tcp_rcv_wnd], eax
         mov     eax, [seg_wnd]
         mov     [tcp_snd_wnd], eax

@@ -6,6 +6,9 @@
 ; at the interrupt controller while it is opened.
 %include "romgen.inc"
 %include "undi_client.inc"
+%if UNDI_BLOB
+  %include "net.inc"
+%endif
 
 global undi_open:function
 global undi_close:function
@@ -23,6 +26,9 @@ global undi_masked:function
 global undi_clear:function
 global undi_pxe:data
 global undi_pxenv:data
+%if UNDI_BLOB
+global undi_window:data
+%endif
 
 extern boot_code
 extern error_detail
@@ -45,6 +51,11 @@ undi_level:     resb 1
 undi_dead:      resb 1          ; 1 = in this mode of the processor the adapter cannot be reached
         alignb  4
 net_tx_frame:   resb UNDI_TX_FRAME
+%if UNDI_BLOB
+undi_window:    resd 1          ; frames that TCP may ask for at once
+undi_collected: resw 1          ; bytes in undi_pieces
+undi_pieces:    resb UNDI_FRAME_MAX     ; a frame that comes in pieces
+%endif
 
 INITCODE undi
 ;---------------------------------------------------------------------------
@@ -114,6 +125,15 @@ undi_open:
         jne     .fail
         mov     ax, [undi_block + p_information.rx_buf_count]
         mov     [undi_rx_count], ax
+%if UNDI_BLOB
+        cmp     ax, 1
+        adc     ax, 0                   ; one at least
+        cmp     ax, TCP_WINDOW_FRAMES
+        jbe     .window
+        mov     ax, TCP_WINDOW_FRAMES
+.window:
+        mov     [undi_window], ax
+%endif
         mov     bp, [undi_block + p_information.int_number]
         mov     si, undi_block + p_information.current_address
         mov     di, net_mac
@@ -263,10 +283,43 @@ undi_adapter_block:
         or      ax, -1                  ; no ISA Plug and Play card
         mov     [undi_block + p_start.bx], ax
         mov     [undi_block + p_start.dx], ax
+%if UNDI_BLOB
+        call    undi_pnp
+%endif
 %if p_start.ax != p_loader.ax || p_start.bx != p_loader.bx || p_start.dx != p_loader.dx
   %error p_start and p_loader differ
 %endif
         ret
+
+%if UNDI_BLOB
+;---------------------------------------------------------------------------
+; undi_pnp - parameters: the BIOS's $PnP structure, by which some UNDIs know that there is a BIOS
+; in:       nothing
+; out:      undi_block
+; clobbers: DI, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+undi_pnp:
+        push    es
+        push    PNP_SEGMENT
+        pop     es
+        xor     di, di
+.next:
+        cmp     dword [es:di + pnp.signature], '$PnP'
+        je      .found
+        add     di, 16
+        jnz     .next
+        jmp     .done
+.found:
+        mov     [undi_block + p_start.di], di
+        mov     [undi_block + p_start.es], es
+%if p_start.di != p_loader.di || p_start.es != p_loader.es
+  %error p_start and p_loader differ
+%endif
+.done:
+        pop     es
+        ret
+%endif
 
 CODE undi
 ;---------------------------------------------------------------------------
@@ -296,6 +349,14 @@ undi_clear:
 undi_call:
         cmp     word [undi_entry + 2], 1
         jb      .done                   ; CF = 1
+%if UNDI_BLOB
+        ; Many switch to protected mode themselves, which nobody can in virtual-8086 mode. Not privileged:
+        push    ax
+        smsw    ax
+        test    al, CR0_PE
+        pop     ax
+        jnz     .refuse
+%endif
         pushf
         pushad
         push    es
@@ -319,6 +380,12 @@ undi_call:
         cmc
 .done:
         ret
+%if UNDI_BLOB
+.refuse:
+        mov     word [undi_block], UNDI_INVALID_STATE
+        stc
+        ret
+%endif
 
 ;---------------------------------------------------------------------------
 ; undi_receive - the next frame
@@ -327,7 +394,8 @@ undi_call:
 ; clobbers: AX, BX, CX, DX, SI, ES, flags
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
-; A frame that comes in pieces is dropped, and what VMware sometimes answers: a length of 0.
+; Ours gives whole frames; of another vendor's UNDI the pieces are collected. What VMware sometimes
+; answers is dropped: a length of 0.
 undi_receive:
         mov     dx, UNDI_ROUND
         mov     bx, OP_ISR
@@ -345,8 +413,13 @@ undi_receive:
         cmp     ax, ISR_OUT_RECEIVE
         jne     .done
         mov     cx, [undi_block + p_isr.buffer_length]
+%if UNDI_BLOB
+        call    undi_collect
+        jc      .again
+%else
         cmp     cx, [undi_block + p_isr.frame_length]
         jne     .again
+%endif
         lea     ax, [ecx - eth_size]    ; shorter ones wrap around
         cmp     ax, UNDI_FRAME_MAX - eth_size + 1
         jae     .again
@@ -362,6 +435,54 @@ undi_receive:
         mov     word [undi_function], ISR_IN_PROCESS
         stc
         ret
+
+%if UNDI_BLOB
+;---------------------------------------------------------------------------
+; undi_collect - put the pieces of a frame together
+; in:       CX = bytes that UNDI_ISR has shown; undi_block
+; out:      CF = 0: a whole frame, CX = its length, undi_block = where it is; CF = 1: not yet, or too long
+; clobbers: AX, CX, SI, ES, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+undi_collect:
+        xor     ax, ax
+        xchg    ax, [undi_collected]
+        cmp     cx, [undi_block + p_isr.frame_length]
+        je      .done                   ; in one; what was begun is lost
+        push    di
+        push    cx
+        add     cx, ax
+        jc      .drop
+        cmp     cx, UNDI_FRAME_MAX
+        ja      .drop
+        cmp     cx, [undi_block + p_isr.frame_length]
+        ja      .drop
+        mov     [undi_collected], cx
+        pop     cx
+        push    ds
+        pop     es
+        mov     di, undi_pieces
+        add     di, ax
+        push    ds
+        lds     si, [undi_block + p_isr.frame_off]
+        rep movsb
+        pop     ds
+        pop     di
+        mov     cx, [undi_collected]
+        cmp     cx, [undi_block + p_isr.frame_length]
+        jb      .done                   ; CF = 1
+        mov     word [undi_collected], 0
+        mov     word [undi_block + p_isr.frame_off], undi_pieces
+        mov     [undi_block + p_isr.frame_seg], ds
+        clc
+.done:
+        ret
+.drop:
+        pop     cx
+        pop     di
+        stc
+        ret
+%endif
 
 ;---------------------------------------------------------------------------
 ; undi_transmit - send the frame in net_tx_frame

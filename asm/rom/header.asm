@@ -19,6 +19,9 @@ global rom_product_network:data
 %endif
 
 extern rom_init
+%if UNDI_BLOB
+  %define undi_loader undi_blob_loader
+%endif
 extern undi_loader
 extern undi_code_size           ; of the UNDI that is in the image
 extern undi_data_size
@@ -33,7 +36,6 @@ CODE_PC_AT      equ 0
 LAST_IMAGE      equ 80h
 ; $PnP device indicators: DDIM, may be shadowed, may be cached, boot device
 PNP_INDICATORS  equ 80h | 40h | 20h | 04h
-UNDI_STACK      equ 1024        ; what the UNDI may use of its caller's stack
 
 section .header progbits alloc exec nowrite align=16
         istruc rom_header

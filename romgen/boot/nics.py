@@ -110,15 +110,16 @@ def boot_check(subject: Subject, folder: Path) -> Cell:
 
 def sequential(subject: Subject, folder: Path) -> Cell:
     """64 MiB in order, each byte compared in the machine."""
-    return _sequential(subject, folder, SEQUENTIAL_SECTORS, None)
+    return read_in_order(subject, folder, SEQUENTIAL_SECTORS, None)
 
 
 def storm(subject: Subject, folder: Path) -> Cell:
     """8 MiB in order while broadcasts, runts and oversized frames come in."""
-    return _sequential(subject, folder, STORM_SECTORS, Storm(folder))
+    return read_in_order(subject, folder, STORM_SECTORS, Storm(folder))
 
 
-def _sequential(subject: Subject, folder: Path, sectors: int, storm: Storm | None) -> Cell:
+def read_in_order(subject: Subject, folder: Path, sectors: int, storm: Storm | None) -> Cell:
+    """The first `sectors` of a disk, each byte compared in the machine."""
     image = folder / "disk.img"
     image.write_bytes(SequentialDisk(sectors).image())
     with Tgtd(ev.TARGET_NAME, [Lun(LUN, image)]) as tgt:

@@ -33,6 +33,7 @@ READING = {
     "diff": "{} {}",
     "stamp": "{} --version 1.0.0",
     "verify": "{} --public-key {}",
+    "undi": "extract {}",
     "release": "--attach x -o y --public-key {}",
 }
 # What ends with which code, with a good ROM, one that is none, and an empty PATH.
@@ -68,6 +69,9 @@ CASES = [
     ("ev check good.ev", 0),
     ("ev check bad.ev", 1),
     ("ibft dump bad.rom", 2),
+    ("undi extract good.rom", 0),
+    ("undi extract bad.rom", 1),
+    ("undi extract none.rom", 2),
     ("release", 2),
     ("verify . --public-key bad.rom", 2),
     ("doctor", 3),
