@@ -8,24 +8,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from romgen.elf_tidy import forget_directory
 from romgen.errors import EXIT_FINDINGS, EXIT_TOOL, RomgenError
+from romgen.objects import Objects, Unit
 
 TOOL_TIMEOUT = 60.0
 """Seconds until a tool that hangs is given up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One source and the object that it becomes."""
-
-    source: Path
-    object: Path
+OPTIONS = ("-f", "elf32", "-g", "-F", "dwarf")
 
 
 def run_tool(command: Sequence[str], cwd: Path, package: str) -> tuple[int, str]:
@@ -72,51 +66,70 @@ def object_path(root: Path, folder: Path, source: Path) -> Path:
 class Assembly:
     """Sources under way; more may be added while others are finished.
 
-    root: where nasm runs; includes: folders that it searches
+    root: where nasm runs
+    folder: of the stored objects, which several assemblies may share
     """
 
-    def __init__(self, root: Path, includes: Sequence[Path]) -> None:
+    def __init__(self, root: Path, folder: Path) -> None:
         self.root = root
-        self._flags = ["-f", "elf32", "-g", "-F", "dwarf"]
-        for folder in includes:
-            self._flags += ["-I", os.path.relpath(folder, root) + "/"]
-        self._jobs: list[tuple[Unit, Future[tuple[int, str]]]] = []
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
+        self._objects = Objects(root, folder, OPTIONS, self._nasm)
 
     def __enter__(self) -> Assembly:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._objects.prune()
+
+    def batch(self, includes: Sequence[Path], generated: Path) -> Batch:
+        """The units of one layout. includes: folders that nasm searches, `generated` among them."""
+        return Batch(self, includes, generated)
+
+    def submit(
+        self, unit: Unit, includes: Sequence[Path], generated: Path
+    ) -> Callable[[], tuple[int, str]]:
+        """Have one unit assembled as a processor is free; see `Objects.submit`."""
+        return self._objects.submit(self._pool, unit, includes, generated)
+
+    def _nasm(self, includes: Sequence[Path], source: Path, target: Path) -> tuple[int, str]:
+        command = ["nasm", *OPTIONS]
+        for folder in includes:
+            command += ["-I", os.path.relpath(folder, self.root) + "/"]
+        command += ["-o", os.path.relpath(target, self.root)]
+        return run_tool([*command, os.path.relpath(source, self.root)], self.root, "nasm")
+
+
+class Batch:
+    """The units of one layout under way."""
+
+    def __init__(self, assembly: Assembly, includes: Sequence[Path], generated: Path) -> None:
+        self._assembly = assembly
+        self._includes = includes
+        self._generated = generated
+        self._jobs: list[tuple[Unit, Callable[[], tuple[int, str]]]] = []
 
     def start(self, units: Sequence[Unit]) -> None:
-        """Have the units assembled, in this order, as processors are free."""
+        """Have the units assembled, in this order."""
         for parent in {unit.object.parent for unit in units}:
             parent.mkdir(parents=True, exist_ok=True)
-        self._jobs += [(unit, self._pool.submit(self._one, unit)) for unit in units]
-
-    def _one(self, unit: Unit) -> tuple[int, str]:
-        source = os.path.relpath(unit.source, self.root)
-        output = os.path.relpath(unit.object, self.root)
-        status, text = run_tool(
-            ["nasm", *self._flags, "-o", output, source], self.root, "nasm"
-        )
-        if status == 0:
-            forget_directory(unit.object, unit.source, self.root)
-        return status, text
+        for unit in units:
+            job = self._assembly.submit(unit, self._includes, self._generated)
+            self._jobs.append((unit, job))
 
     def good(self, units: Sequence[Unit]) -> bool:
         """Wait for these units; True where all were assembled."""
-        return not any(job.result()[0] for unit, job in self._jobs if unit in units)
+        return not any(job()[0] for unit, job in self._jobs if unit in units)
 
     def finish(self) -> str:
         """Wait for all; returns nasm's warnings.
 
         Error: any of them fails; the message holds what nasm said about every one.
         """
-        results = [(unit, *job.result()) for unit, job in self._jobs]
+        results = [(unit, *job()) for unit, job in self._jobs]
         messages = "".join(text for _, _, text in results)
-        failed = sorted(os.path.relpath(unit.source, self.root) for unit, bad, _ in results if bad)
+        root = self._assembly.root
+        failed = sorted(os.path.relpath(unit.source, root) for unit, bad, _ in results if bad)
         if failed:
             raise RomgenError(
                 "assemble",

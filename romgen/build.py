@@ -1,6 +1,7 @@
 """From a layout to its ROM: generate, assemble, link, compose, verify.
 
-Everything is rebuilt each time: it takes a fraction of a second, and nothing can be stale.
+Everything is made anew each time but the objects, which are kept by what they are made from
+(`romgen.objects`), so nothing can be stale.
 """
 
 from __future__ import annotations
@@ -9,22 +10,23 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from romgen.assemble import Assembly, Unit, object_path
+from romgen.assemble import Assembly, object_path
 from romgen.compose import compose, pack_init, verify
 from romgen.errors import EXIT_FINDINGS, RomgenError, shown
 from romgen.ev.block import pack
-from romgen.generate import Inputs, generate, load_inputs
+from romgen.generate import Generator, Inputs, load_all_inputs
 from romgen.image.version import stamp_built
 from romgen.image_map import image_map, read_pieces
 from romgen.layout import EV_TEXT_MAX, IMAGE_MAX, Layout
 from romgen.layout_rules import NO_RULES, check_rules, rule_sizes
+from romgen.objects import Unit
 from romgen.project import Project, write_atomic
 from romgen.source import Source, read_source
 from romgen.undi_blob import behind
@@ -52,6 +54,7 @@ class Built:
     image_map: dict[str, Any]
     messages: str
     seconds: float
+
 
 _ALONE = (("pxe",), ("iscsi", "int13", "ibft", "crypto"))
 """The folders of asm/ that a layout without PXE, and one without iSCSI, does not have: tables of
@@ -96,7 +99,7 @@ def find_sources(project: Project, layout: Layout) -> Sources:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold the build folder against other builds. Error: another one does not end."""
     folder.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + LOCK_TIMEOUT
@@ -136,23 +139,66 @@ def build(
     size_max does not hold then
     """
     started = time.monotonic()
-    inputs = load_inputs(project, name)
-    layout = inputs.layout
-    sources = find_sources(project, layout)
-    with _locked(project.work(layout.name)), ThreadPoolExecutor(1) as beside:
+    (inputs,) = load_all_inputs(project, [name])
+    with (
+        locked(project.work(name)),
+        ThreadPoolExecutor(1) as beside,
+        Assembly(project.root, project.objects) as assembly,
+    ):
         # git answers while nasm is at work.
         source = beside.submit(read_source, project.root, os.environ)
-        made = _programs(project, inputs, sources, ev_text, keep)
+        job = Job(Generator(project), inputs, assembly)
+        return job.finish(ev_text, source.result, keep, started)
+
+
+class Job:
+    """One layout under way: its includes are generated and its sources started."""
+
+    def __init__(self, generator: Generator, inputs: Inputs, assembly: Assembly) -> None:
+        """Generate and start. Errors: the templates' and the driver's."""
+        self.layout = inputs.layout
+        self._blob = inputs.blob
+        self._generator = generator
+        self._project = project = generator.project
+        sources = find_sources(project, self.layout)
+        generated = project.generated(self.layout.name)
+        includes = [project.root / "asm" / "include", project.root / "undi" / "include", generated]
+        self._undi = self._units(sources.undi)
+        self._rom = self._units(sources.rom)
+        generator.write(inputs, ".inc")
+        self._batch = assembly.batch(includes, generated)
+        self._batch.start([*self._undi, *self._rom])
+        made = self._units(generator.write(inputs, ".asm"))
+        self._batch.start(made)
+        self._rom += made
+
+    def _units(self, paths: Sequence[Path]) -> list[Unit]:
+        folder = self._project.work(self.layout.name) / "obj"
+        return [Unit(path, object_path(self._project.root, folder, path)) for path in paths]
+
+    def wait(self) -> None:
+        """Until every source is assembled, well or not."""
+        self._batch.good([*self._undi, *self._rom])
+
+    def finish(
+        self,
+        ev_text: bytes,
+        source: Callable[[], Source],
+        keep: Sequence[str],
+        started: float,
+    ) -> Built:
+        """Link, compose, verify, write. Errors: as the steps report them."""
+        made = self._link(ev_text, keep)
         program = made.rom.program
         rom = pack_init(
             program.flat(program.value("rom_end")),
             program.value("undi_image"),
             made.undi.program.value("undi_code_size"),
         )
-        if inputs.blob:
-            rom = behind(rom, inputs.blob, program.value("undi_blob_place"))
+        if self._blob:
+            rom = behind(rom, self._blob, program.value("undi_blob_place"))
         map_data = image_map(
-            layout,
+            self.layout,
             made.rom.program,
             made.rom.map_file,
             made.undi.program,
@@ -161,14 +207,38 @@ def build(
             len(rom),
         )
         return _finish(
-            project,
-            layout,
+            self._project,
+            self.layout,
             made,
             rom,
             map_data,
-            IMAGE_MAX if keep else layout.size_max,
-            source.result(),
+            IMAGE_MAX if keep else self.layout.size_max,
+            source(),
             started,
+        )
+
+    def _link(self, ev_text: bytes, keep: Sequence[str]) -> _Programs:
+        """Both programs, the UNDI's as soon as its objects are there."""
+        # Imported here: pyelftools takes as long to load as ten sources to assemble.
+        from romgen.link import EV_FILE, link_blob, link_rom, link_undi
+
+        work = self._project.work(self.layout.name)
+        if self._blob:
+            undi = link_blob(self._generator, self.layout, self._blob)
+        elif self._batch.good(self._undi):
+            undi = link_undi(self._generator, self.layout, [unit.object for unit in self._undi])
+        messages = self._batch.finish()
+        write_atomic(work / EV_FILE, pack(ev_text, self.layout.ev_capacity))
+        objects = [unit.object for unit in self._rom]
+        rom = link_rom(self._generator, self.layout, objects, undi.program, keep)
+        return _Programs(
+            rom,
+            undi,
+            messages + undi.messages + rom.messages,
+            {
+                str(unit.object.relative_to(work)): shown(unit.source, self._project.root)
+                for unit in (*self._undi, *self._rom)
+            },
         )
 
 
@@ -180,49 +250,6 @@ class _Programs:
     undi: Linked
     messages: str
     sources: dict[str, str]
-
-
-def _programs(
-    project: Project, inputs: Inputs, sources: Sources, ev_text: bytes, keep: Sequence[str]
-) -> _Programs:
-    """Generate, assemble, link. What can go on while nasm is at work does."""
-    layout = inputs.layout
-    work = project.work(layout.name)
-    includes = [
-        project.root / "asm" / "include",
-        project.root / "undi" / "include",
-        project.generated(layout.name),
-    ]
-
-    def units(paths: Sequence[Path]) -> list[Unit]:
-        return [Unit(path, object_path(project.root, work / "obj", path)) for path in paths]
-
-    undi_units, rom_units = units(sources.undi), units(sources.rom)
-    generate(project, inputs, ".inc")
-    with Assembly(project.root, includes) as assembly:
-        assembly.start([*undi_units, *rom_units])
-        generated = units(generate(project, inputs, ".asm"))
-        assembly.start(generated)
-        rom_units += generated
-        # Imported here: pyelftools takes as long to load as ten sources to assemble.
-        from romgen.link import EV_FILE, link_blob, link_rom, link_undi
-
-        if inputs.blob:
-            undi = link_blob(project, layout, inputs.blob)
-        elif assembly.good(undi_units):
-            undi = link_undi(project, layout, [unit.object for unit in undi_units])
-        messages = assembly.finish()
-    write_atomic(work / EV_FILE, pack(ev_text, layout.ev_capacity))
-    rom = link_rom(project, layout, [unit.object for unit in rom_units], undi.program, keep)
-    return _Programs(
-        rom,
-        undi,
-        messages + undi.messages + rom.messages,
-        {
-            str(unit.object.relative_to(work)): shown(unit.source, project.root)
-            for unit in (*undi_units, *rom_units)
-        },
-    )
 
 
 def _check_memory(layout: Layout, memory: dict[str, int]) -> None:

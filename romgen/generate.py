@@ -7,8 +7,9 @@ of the boot variables, None in a project without `ev.toml`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,15 @@ from jinja2 import TemplateSyntaxError as SyntaxProblem
 from romgen.catalog import DETAIL_KINDS, ErrorEntry, Nic, load_errors, load_nics
 from romgen.errors import RomgenError, shown
 from romgen.ev.table import Table, load_table
-from romgen.layout import Layout, load_layout
+from romgen.layout import KEYS, Layout, read_layout
+from romgen.layout_file import LayoutFolder
 from romgen.pair_codes import Packed, pack
 from romgen.project import Project, write_atomic
 from romgen.undi_blob import Blob, read_blob
 from romgen.version import current
+
+_CODE = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
+"""What jinja2 runs of a template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,20 +157,32 @@ class Inputs:
 
 def load_inputs(project: Project, layout: str) -> Inputs:
     """Layout and tables of `project`, read and checked."""
+    return load_all_inputs(project, [layout])[0]
+
+
+def load_all_inputs(project: Project, layouts: Sequence[str]) -> list[Inputs]:
+    """The layouts, each with the tables of `project`, read and checked."""
     from romgen.formats import NASM_CONSTANTS, NASM_STRUCTS
 
     nics = load_nics(project.tables / "nics.toml", project.root)
     ev_path = project.tables / "ev.toml"
-    read = load_layout(project.layouts, layout, nics, project.root)
-    return Inputs(
-        layout=read,
-        blob=read_blob(project.root / read.undi_blob, project.root) if read.undi_blob else None,
+    folder = LayoutFolder(project.layouts, KEYS, project.root)
+    read = [read_layout(folder.find(name), nics) for name in layouts]
+    inputs = Inputs(
+        layout=read[0],
         nics=nics,
         errors=load_errors(project.tables / "errors", project.root),
         formats=[describe(name, struct) for name, struct in NASM_STRUCTS.items()],
         constants=NASM_CONSTANTS,
         ev=load_table(ev_path, project.root) if ev_path.is_file() else None,
     )
+    return [replace(inputs, layout=layout, blob=_blob(project, layout)) for layout in read]
+
+
+def _blob(project: Project, layout: Layout) -> Blob | None:
+    """The other vendor's UNDI of a layout that has one."""
+    path = layout.undi_blob
+    return read_blob(project.root / path, project.root) if path else None
 
 
 def environment(folder: Path) -> Environment:
@@ -206,14 +223,46 @@ def _line(error: BaseException, name: str) -> int:
     return line
 
 
+class Generator:
+    """Writes the generated files of layouts; for one run of romgen.
+
+    A template that asks for nothing of the layout's is filled in once for all of them, one that
+    asks for the texts alone once for each choice of texts.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.environment = environment(project.templates)
+        self._texts: dict[tuple[object, ...], str] = {}
+        self._of_layout: dict[str, bool] = {}
+        self._packed: dict[tuple[int, ...], PackedErrors] = {}
+
+    def write(self, inputs: Inputs, kind: str) -> list[Path]:
+        """Write the generated files of the layout that end in `kind`: `.inc` or `.asm`."""
+        folder = self.project.generated(inputs.layout.name)
+        context = inputs.context()
+        context["packed"] = self._packed.setdefault(inputs.layout.errors, context["packed"])
+        written: list[Path] = []
+        ours = self.environment.list_templates(filter_func=lambda one: one.endswith(f"{kind}.j2"))
+        for name in ours:
+            path = folder / name.removesuffix(".j2")
+            if name not in self._of_layout:
+                self._of_layout[name] = _of_layout(self.project.templates / name)
+            key = (name, inputs.layout if self._of_layout[name] else inputs.layout.errors)
+            if key not in self._texts:
+                self._texts[key] = render(self.environment, name, context, self.project.root)
+            write_atomic(path, self._texts[key])
+            written.append(path)
+        return written
+
+
+def _of_layout(template: Path) -> bool:
+    """Whether a template may give another text for each layout."""
+    words = re.compile(r"\b(?:layout|blob|import|include|extends)\b")
+    source = template.read_text(encoding="utf-8")
+    return any(words.search(code) for code in _CODE.findall(source))
+
+
 def generate(project: Project, inputs: Inputs, kind: str) -> list[Path]:
     """Write the generated files of the layout that end in `kind`: `.inc` or `.asm`."""
-    env = environment(project.templates)
-    folder = project.generated(inputs.layout.name)
-    context = inputs.context()
-    written: list[Path] = []
-    for name in env.list_templates(filter_func=lambda template: template.endswith(f"{kind}.j2")):
-        path = folder / name.removesuffix(".j2")
-        write_atomic(path, render(env, name, context, project.root))
-        written.append(path)
-    return written
+    return Generator(project).write(inputs, kind)

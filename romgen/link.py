@@ -15,9 +15,9 @@ from romgen.assemble import run_tool
 from romgen.elf import Program, read_program
 from romgen.elf_tidy import drop_constants, table_names
 from romgen.errors import EXIT_FINDINGS, RomgenError
-from romgen.generate import environment, render
-from romgen.layout import BLOCK
-from romgen.project import Project, write_atomic
+from romgen.generate import Generator, render
+from romgen.layout import BLOCK, Layout
+from romgen.project import write_atomic
 from romgen.undi_blob import Blob
 
 UNDI_FILE = "undi.bin"
@@ -36,7 +36,7 @@ class Linked:
 
 
 def _link(
-    project: Project,
+    generator: Generator,
     layout: str,
     name: str,
     objects: Sequence[Path],
@@ -44,10 +44,11 @@ def _link(
     extra: Sequence[str],
 ) -> Linked:
     """Link `objects` by the script `<name>.ld.j2` into `<name>.elf`."""
+    project = generator.project
     work = project.work(layout)
     tables = sorted(set().union(*(table_names(path) for path in objects)))
     script = render(
-        environment(project.templates),
+        generator.environment,
         f"{name}.ld.j2",
         {**context, "tables": tables, "block": BLOCK, "unpack_work": UNPACK_WORK},
         project.root,
@@ -82,19 +83,19 @@ def _link(
     return Linked(read_program(work / f"{name}.elf"), work / f"{name}.map", messages)
 
 
-def link_undi(project: Project, layout: Any, objects: Sequence[Path]) -> Linked:
+def link_undi(generator: Generator, layout: Layout, objects: Sequence[Path]) -> Linked:
     """The UNDI program; its raw bytes go to `undi.bin` for the ROM's link."""
-    linked = _link(project, layout.name, "undi", objects, {"layout": layout}, ["--gc-sections"])
+    linked = _link(generator, layout.name, "undi", objects, {"layout": layout}, ["--gc-sections"])
     image = linked.program.flat(linked.program.value("undi_code_size"))
-    write_atomic(project.work(layout.name) / UNDI_FILE, bytes(image))
+    write_atomic(generator.project.work(layout.name) / UNDI_FILE, bytes(image))
     return linked
 
 
-def link_blob(project: Project, layout: Any, blob: Blob) -> Linked:
+def link_blob(generator: Generator, layout: Layout, blob: Blob) -> Linked:
     """In place of the UNDI program the sizes of another vendor's; `undi.bin` is empty."""
-    write_atomic(project.work(layout.name) / UNDI_FILE, b"")
+    write_atomic(generator.project.work(layout.name) / UNDI_FILE, b"")
     context = {"layout": layout, "blob": blob}
-    return _link(project, layout.name, "undi_blob", [], context, ["-b", "binary", UNDI_FILE])
+    return _link(generator, layout.name, "undi_blob", [], context, ["-b", "binary", UNDI_FILE])
 
 
 def undi_symbols(undi: Program) -> dict[str, int]:
@@ -108,8 +109,8 @@ def undi_symbols(undi: Program) -> dict[str, int]:
 
 
 def link_rom(
-    project: Project,
-    layout: Any,
+    generator: Generator,
+    layout: Layout,
     objects: Sequence[Path],
     undi: Program,
     keep: Sequence[str] = (),
@@ -127,5 +128,5 @@ def link_rom(
     embedded = ["-b", "binary", UNDI_FILE, EV_FILE]
     kept = [f"--undefined={symbol}" for symbol in keep]
     return _link(
-        project, layout.name, "rom", objects, context, ["--gc-sections", *kept, *embedded]
+        generator, layout.name, "rom", objects, context, ["--gc-sections", *kept, *embedded]
     )

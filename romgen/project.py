@@ -38,6 +38,11 @@ class Project:
         """Folder of the adapters, error numbers and boot variables."""
         return self.root / "romgen" / "tables"
 
+    @property
+    def objects(self) -> Path:
+        """Folder of the objects that layouts share, by what they are made from."""
+        return self.build / "objects"
+
     def work(self, layout: str) -> Path:
         """Folder of the intermediate files of one layout."""
         return self.build / layout

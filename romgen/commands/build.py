@@ -14,17 +14,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from romgen.build import Built, build, read_ev
+from romgen.build import Built, read_ev
+from romgen.build_all import Outcome, build_all
 from romgen.catalog import load_nics
 from romgen.commands import Subparsers
-from romgen.errors import RomgenError, shown
-from romgen.ev import parse
-from romgen.ev.render import finding_line
+from romgen.errors import EXIT_OK, RomgenError, shown
 from romgen.layout import load_layouts, names
 from romgen.project import Project
+from romgen.sizes import IMAGE, baseline_path, compare, measure, read_baseline, signed
 
 
 def add_parser(sub: Subparsers) -> None:
@@ -55,6 +57,10 @@ def chosen(project: Project, wanted: list[str]) -> list[str]:
 
 def checked_ev(path: Path) -> tuple[bytes, str]:
     """The EV text of `path` and its warnings. Error: the ROM could not boot with it."""
+    # Most builds have no variables.
+    from romgen.ev import parse
+    from romgen.ev.render import finding_line
+
     text = read_ev(path)
     found = parse(text)
     lines = [f"{finding_line(shown(path), finding)}\n" for finding in found.by_line()]
@@ -91,12 +97,32 @@ def _line(built: Built) -> str:
     )
 
 
+def _table(project: Project, outcomes: list[Outcome], seconds: float) -> Iterator[str]:
+    """What a person reads of several images."""
+    baseline = read_baseline(baseline_path(project), project.root)
+    wide = max(len(outcome.name) for outcome in outcomes)
+    since = f"since {baseline.version}" if baseline.version else "since -"
+    yield f"{'layout':<{wide}}     ROM    used    free  resident  memory  {since}  result"
+    for outcome in outcomes:
+        if outcome.built is None:
+            yield f"{outcome.name:<{wide}}{'failed':>{44 + len(since)}}"
+            continue
+        image, memory = (outcome.built.image_map[part] for part in ("image", "memory"))
+        by = compare(baseline, {outcome.name: measure(outcome.built.image_map)})[0].by(IMAGE)
+        yield (
+            f"{outcome.name:<{wide}}  {image['size']:>6}  {image['used']:>6}  {image['free']:>6}  "
+            f"{image['resident']:>8}  {sum(memory.values()):>6}  {signed(by):>{len(since)}}  ok"
+        )
+    good = sum(outcome.built is not None for outcome in outcomes)
+    yield f"{good} of {len(outcomes)} layouts in {shown(project.build)}, {seconds:.2f} s"
+
+
 def run(args: argparse.Namespace) -> int:
-    """Build each layout in turn."""
+    """Build the layouts; several of them at once. The worst exit code is the command's."""
+    started = time.monotonic()
     project = Project(build=args.build_dir.resolve()) if args.build_dir else Project()
     text, warnings = checked_ev(args.ev) if args.ev else (b"", "")
     sys.stderr.write(warnings)
-    results = []
     layouts = chosen(project, args.layouts)
     if not layouts:
         raise RomgenError(
@@ -105,12 +131,20 @@ def run(args: argparse.Namespace) -> int:
             "no layout is marked default",
             "name one, or say 'all'",
         )
-    for name in layouts:
-        built = build(project, name, text)
-        sys.stderr.write(built.messages)
-        results.append(_summary(built))
-        if not args.json:
-            print(_line(built), flush=True)
+    outcomes = build_all(project, layouts, text)
+    good = [outcome.built for outcome in outcomes if outcome.built]
+    # A warning or mistake in what the layouts share is told once.
+    for message in dict.fromkeys(built.messages for built in good):
+        sys.stderr.write(message)
     if args.json:
-        print(json.dumps({"schema": 1, "images": results}, indent=1))
-    return 0
+        images = [_summary(built) for built in good]
+        print(json.dumps({"schema": 1, "images": images}, indent=1))
+    elif len(outcomes) > 1:
+        print("\n".join(_table(project, outcomes, time.monotonic() - started)))
+    elif good:
+        print(_line(good[0]))
+    errors = [outcome.error for outcome in outcomes if outcome.error]
+    sys.stdout.flush()
+    for message in dict.fromkeys(str(error) for error in errors):
+        print(message, file=sys.stderr)
+    return max((error.status for error in errors), default=EXIT_OK)

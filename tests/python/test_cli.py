@@ -126,7 +126,7 @@ def test_bug_says_so(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr(build_command, "build", broken)
+    monkeypatch.setattr(build_command, "build_all", broken)
     assert cli.main(["build"]) == 70
     assert "internal error, please report it" in capsys.readouterr().err
 
@@ -135,7 +135,7 @@ def test_interrupt(in_tiny: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(build_command, "build", interrupted)
+    monkeypatch.setattr(build_command, "build_all", interrupted)
     assert cli.main(["build"]) == 130
 
 
