@@ -30,8 +30,11 @@ READY = re.compile(r"^Features:")
 
 
 def rom(device: str, pci: PciId, folder: Path) -> Path:
-    """The image for a device of QEMU, copied to a folder, with the device's id: SeaBIOS runs no other
-    (Debian's image for virtio-net has the id of its newer form). Error: not installed."""
+    """The image for a device of QEMU, copied to a folder, with the device's id.
+
+    SeaBIOS runs no other; Debian's image for virtio-net has the id of its newer form. Error: not
+    installed.
+    """
     path = FOLDER / f"pxe-{NAMES.get(device, device)}.rom"
     if not path.is_file():
         raise RomgenError(
