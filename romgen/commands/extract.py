@@ -2,7 +2,8 @@
 
 PATH is a name that `romgen ls` shows, e.g. 0 (the first image) or 1/pe. With --all each image,
 each PE image and the boot variables go into a folder. The bytes are those of the file: an image's
-sums and its bit "last image" are not changed (`romgen merge` of one file does that).
+sums and its bit "last image" are not changed (`romgen merge` of one file does that). Only a PE
+image that is compressed in the file is written unpacked.
 
 Exit codes: 0 written, 1 there is no option ROM in the file, 2 there is no such part, or a file
 cannot be read or written.
@@ -37,6 +38,11 @@ def add_parser(sub: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
+def _content(one: Entry, data: bytes) -> bytes:
+    """What to write for a part."""
+    return data[one.offset : one.offset + one.size] if one.content is None else one.content
+
+
 def _report(args: argparse.Namespace, written: list[tuple[Entry, Path]]) -> None:
     """Say what was written where; one part that was asked for needs no words."""
     if args.json:
@@ -69,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         raise RomgenError("image-none", where, "no option ROM", status=EXIT_FINDINGS)
     if args.path is not None:
         one = entry(rom, args.path, shown(args.file))
-        part = data[one.offset : one.offset + one.size]
+        part = _content(one, data)
         if args.output == "-":
             sys.stdout.buffer.write(part)
         else:
@@ -84,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     for one in entries(rom):
         if one.kind in WHOLE:
             target = args.all / (one.path.replace("/", "-") + WHOLE[one.kind])
-            write_rom(target, data[one.offset : one.offset + one.size], [args.file])
+            write_rom(target, _content(one, data), [args.file])
             written.append((one, target))
     _report(args, written)
     return EXIT_OK

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 
 from romgen.command_help import command_parser
 from romgen.commands import Subparsers
@@ -42,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
             for name, kind, offset, size in rom_symbols(read_map(beside(args.file)))
         ]
     if args.json:
-        data = {"schema": 1, "file": shown(args.file), "entries": [asdict(one) for one in found]}
+        names = ("path", "kind", "offset", "size")
+        rows = [{name: getattr(one, name) for name in names} for one in found]
+        data = {"schema": 1, "file": shown(args.file), "entries": rows}
         print(json.dumps(data, indent=1))
     else:
         for one in found:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from romgen.errors import RomgenError
 from romgen.image.model import Image, Rom, Structure
-from romgen.image.pe import pe_offset
+from romgen.image.pe import pe_bytes
 
 NAMES = {
     "rom_header": "header",
@@ -23,12 +23,16 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A part of the file. offset, size: bytes that the file really has."""
+    """A part of the file. offset, size: bytes that the file really has.
+
+    content: what `romgen extract` writes where it is not those bytes: a PE image, unpacked
+    """
 
     path: str
     kind: str
     offset: int
     size: int
+    content: bytes | None = None
 
 
 def structures(image: Image) -> Iterator[tuple[str, Structure]]:
@@ -60,9 +64,10 @@ def _entries(image: Image) -> Iterator[Entry]:
         length = header.number("header_length") + header.number("capacity")
         at = header.offset
         yield Entry(f"{image.index}/ev", "ev_block", at, min(length, end - at))
-    pe = pe_offset(image)
+    pe = pe_bytes(image)
     if pe is not None:
-        yield Entry(f"{image.index}/pe", "pe", pe, end - pe)
+        content = pe.data if pe.packed else None
+        yield Entry(f"{image.index}/pe", "pe", pe.offset, pe.packed or end - pe.offset, content)
 
 
 def entries(rom: Rom) -> list[Entry]:

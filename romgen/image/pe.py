@@ -1,4 +1,6 @@
-"""The PE image inside an EFI image, read with lief (which is only loaded when it is needed)."""
+"""The PE image inside an EFI image, unpacked where it is compressed, read with lief (which is only
+loaded when it is needed).
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,10 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from romgen.image.efi_decompress import DamagedError, decompress, packed_size
 from romgen.image.model import Image
 
+UEFI_COMPRESSION = 1
 DOS_HEADER = 64
 """Size of the header before the PE header; fewer bytes are no PE image."""
 
@@ -26,9 +30,13 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Pe:
-    """What a PE image says of itself. offset: in the ROM file."""
+    """What a PE image says of itself.
+
+    offset: in the ROM file; packed: bytes there, where it is compressed, else 0
+    """
 
     offset: int
+    packed: int
     machine: int
     subsystem: int
     entry: int
@@ -38,20 +46,53 @@ class Pe:
     sections: tuple[Section, ...]
 
 
-def pe_offset(image: Image) -> int | None:
-    """Offset of the PE image in the ROM file; None where there is none that could be read."""
-    if not image.is_efi or image.header.number("compression"):
+@dataclass(frozen=True, slots=True)
+class PeBytes:
+    """A PE image's bytes, plain; offset: of those in the file; packed: how many, 0 = plain."""
+
+    offset: int
+    packed: int
+    data: bytes
+
+
+def packed_problem(image: Image) -> DamagedError | None:
+    """Why a compressed PE image cannot be unpacked; None where it can, or is not compressed.
+
+    The problem's offset is that in the ROM file.
+    """
+    if not image.is_efi or image.header.number("compression") != UEFI_COMPRESSION:
         return None
     pointer = image.header.number("pe")
-    if not pointer or image.data[pointer : pointer + 2] != b"MZ":
+    if not pointer or pointer >= len(image.data):
+        return DamagedError(image.header.at("pe"), f"nothing is at 0x{image.offset + pointer:x}")
+    try:
+        decompress(image.data[pointer:])
+    except DamagedError as error:
+        return DamagedError(image.offset + pointer + error.offset, error.message)
+    return None
+
+
+def pe_bytes(image: Image) -> PeBytes | None:
+    """The PE image in an EFI image, unpacked; None where there is none that could be read."""
+    if not image.is_efi:
         return None
-    return image.offset + pointer if pointer + DOS_HEADER <= len(image.data) else None
+    pointer, kind = image.header.number("pe"), image.header.number("compression")
+    if not pointer or kind not in (0, UEFI_COMPRESSION):
+        return None
+    data, packed = image.data[pointer:], 0
+    if kind == UEFI_COMPRESSION:
+        if packed_problem(image) is not None:
+            return None
+        packed, data = packed_size(data), decompress(data)
+    if data[:2] != b"MZ" or len(data) < DOS_HEADER:
+        return None
+    return PeBytes(image.offset + pointer, packed, data)
 
 
 def read_pe(image: Image) -> Pe | None:
-    """The PE image of an EFI image; None where it has none, is compressed, or is not readable."""
-    offset = pe_offset(image)
-    if offset is None:
+    """The PE image of an EFI image; None where it has none or is not readable."""
+    inside = pe_bytes(image)
+    if inside is None:
         return None
     import lief  # 0.4 s and 60 MB: not before it is needed
 
@@ -63,8 +104,8 @@ def read_pe(image: Image) -> Pe | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of numbers that its enumerations lack
         # As a stream: lief takes short bytes for a file's name.
-        found = lief.PE.parse(io.BytesIO(image.data[offset - image.offset :]), config)
-        return None if found is None else _read(found, offset)
+        found = lief.PE.parse(io.BytesIO(inside.data), config)
+        return None if found is None else _read(found, inside)
 
 
 def _plain(value: Any) -> int:
@@ -72,10 +113,11 @@ def _plain(value: Any) -> int:
     return int(getattr(value, "value", value))
 
 
-def _read(found: Any, offset: int) -> Pe:
+def _read(found: Any, inside: PeBytes) -> Pe:
     """What is wanted of lief's binary."""
     return Pe(
-        offset=offset,
+        offset=inside.offset,
+        packed=inside.packed,
         machine=_plain(found.header.machine),
         subsystem=_plain(found.optional_header.subsystem),
         entry=int(found.optional_header.addressof_entrypoint),

@@ -91,7 +91,8 @@ def _ev(block: EvBlock) -> Iterator[str]:
 
 
 def _pe(found: Pe) -> Iterator[str]:
-    yield f"  PE image at 0x{found.offset:x}"
+    packed = f", compressed to {found.packed} bytes" if found.packed else ""
+    yield f"  PE image at 0x{found.offset:x}{packed}"
     machine = MACHINES.get(found.machine, "unknown")
     yield f"    machine 0x{found.machine:04x} ({machine})"
     subsystem = SUBSYSTEMS.get(found.subsystem, "no EFI program")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from romgen.image import Image, Rom
 from romgen.image.meaning import COMPRESSIONS, MACHINES, SUBSYSTEMS
 from romgen.image.model import BLOCK, CODE_EFI
-from romgen.image.pe import pe_offset, read_pe
+from romgen.image.pe import packed_problem, pe_bytes, read_pe
 from romgen.rules.model import ERROR, WARNING, Place, rule
 
 SPEC = "UEFI Specification, PCI option ROMs"
@@ -27,9 +27,12 @@ def signature(rom: Rom) -> Iterator[Place]:
 
 @rule(51, "no PE image", SPEC, ERROR, "", ERROR)
 def no_pe(rom: Rom) -> Iterator[Place]:
-    """The word at offset 16h leads to the PE image, which begins with the letters MZ."""
+    """The word at offset 16h leads to the PE image, which begins with the letters MZ, unpacked
+    where the header says that it is compressed.
+    """
     for image in _each(rom):
-        if image.header.number("compression") == 0 and pe_offset(image) is None:
+        compressed = image.header.number("compression")
+        if compressed in (0, 1) and packed_problem(image) is None and pe_bytes(image) is None:
             at = image.offset + image.header.number("pe")
             yield Place(image.header.at("pe"), f"no PE image at 0x{at:x}")
 
@@ -48,7 +51,7 @@ def known(rom: Rom) -> Iterator[Place]:
 def disagree(rom: Rom) -> Iterator[Place]:
     """Machine and subsystem stand in the EFI header and in the PE header, and are the same."""
     for image in _each(rom):
-        if pe_offset(image) is None:
+        if pe_bytes(image) is None:
             continue
         found = read_pe(image)
         if found is None:
@@ -69,3 +72,14 @@ def lengths(rom: Rom) -> Iterator[Place]:
         if image.length and counted != image.length:
             message = f"{counted} bytes by the header, {image.length} by the PCIR"
             yield Place(image.header.at("size"), message)
+
+
+@rule(55, "compressed PE image is damaged", SPEC, ERROR, "", ERROR)
+def packed(rom: Rom) -> Iterator[Place]:
+    """With compression 1 the PE image is packed by the specification's own algorithm; a firmware
+    that can't unpack it skips the image.
+    """
+    for image in _each(rom):
+        problem = packed_problem(image)
+        if problem is not None:
+            yield Place(min(problem.offset, len(rom.data)), problem.message)

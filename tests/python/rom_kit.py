@@ -96,3 +96,17 @@ def make_efi(
     rom[PCIR : PCIR + 24] = pcir_2.build(fill(pcir_2, **info))
     rom[0x40 : 0x40 + len(pe)] = pe
     return bytes(rom[: blocks * 512])
+
+
+def stored(plain: bytes) -> bytes:
+    """`plain` in the UEFI compression, in blocks of literals of 8 bits each."""
+    out = bytearray()
+    bits = count = 0
+    for start in range(0, len(plain), 0xFFFF):
+        part = plain[start : start + 0xFFFF]
+        # 16 bits of count; the one code length 8 (+ 2); 256 of them; one position, never used.
+        for value, size in [(len(part), 16), (0, 5), (10, 5), (256, 9), (0, 4), (0, 4)]:
+            bits, count = bits << size | value, count + size
+        bits, count = bits << 8 * len(part) | int.from_bytes(part, "big"), count + 8 * len(part)
+    out += (bits << (-count % 8)).to_bytes(-(-count // 8), "big")
+    return len(out).to_bytes(4, "little") + len(plain).to_bytes(4, "little") + bytes(out)

@@ -22,7 +22,7 @@ from romgen.rules import findings
 
 GOOD = make_image()
 PE = b"MZ" + bytes(300)
-PACKED = make_efi(2, PE, {"compression": 1})
+OPAQUE = make_efi(2, PE, {"compression": 2})
 
 
 def put(data: bytes, offset: int, value: bytes) -> bytes:
@@ -166,8 +166,8 @@ def test_secrets_stay_private(tmp_path: Path) -> None:
         make_image(header={"size": 0, "checksum": 0}),
         make_image(last=False),
         make_image(last=False) + bytes(512),
-        make_image(last=False, data={"image_length": 0}) + PACKED,
-        put(make_image(last=False) + PACKED, 1024 + PCIR + 16, b"\0"),
+        make_image(last=False, data={"image_length": 0}) + OPAQUE,
+        put(make_image(last=False) + OPAQUE, 1024 + PCIR + 16, b"\0"),
     ],
 )
 def test_fix_mends(data: bytes) -> None:

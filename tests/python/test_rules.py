@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rom_kit import PCIR, PNP, REAL, UNDI, balance, fill, make_efi, make_image
+from rom_kit import PCIR, PNP, REAL, UNDI, balance, fill, make_efi, make_image, stored
 
 from romgen.cli import main
 from romgen.ev.block import pack
@@ -104,6 +104,9 @@ FAULTS: list[tuple[str, int, bytes]] = [
     ("ROM052", 0xA, make_efi(header={"machine": 0x1234})),
     ("ROM053", 0x16, make_efi(2, PE)),
     ("ROM054", 2, make_efi(header={"size": 3})),
+    ("ROM055", 0x40, make_efi(2, b"\xff" * 100, {"compression": 1})),
+    ("ROM055", 0x16, make_efi(2, b"", {"compression": 1, "pe": 0x400})),
+    ("ROM051", 0x16, make_efi(2, stored(b"no PE image"), {"compression": 1})),
     ("ROM060", 0x200, with_ev(b"TargetIP=10.0.0.1\n", 1)),
     ("ROM061", 0x200, with_ev(b"TargetIP=10.0.0.1.2\n")),
     ("ROM062", 0x200, with_ev(b"CHAPSecret=a very secret word\n")),
