@@ -4,7 +4,8 @@
 
 global ev_block_text:function
 
-extern ev_block_start
+extern boot_rom
+extern rom_ev
 
 EV_CRC_POLYNOMIAL equ 0EDB88320h        ; CRC-32 of IEEE 802.3, bits in reverse
 
@@ -20,9 +21,8 @@ INITCODE ev
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 ev_source_block:
-        push    cs
-        pop     es
-        mov     si, ev_block_start      ; fallthrough:
+        mov     es, [boot_rom]
+        mov     si, [es:rom_ev]         ; fallthrough:
 ;---------------------------------------------------------------------------
 ; ev_block_text - the text of a stored EV block
 ; in:       ES:SI = the block, DI = room for EV_TEXT_MAX bytes in DS

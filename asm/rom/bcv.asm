@@ -98,37 +98,67 @@ bcv_open:
 ; needs:    nothing
 ;---------------------------------------------------------------------------
 ; What the POST Memory Manager may give away is cleared before INT 19h, also where it is free.
-; Behind that, base memory is ours to take.
+; Behind that, base memory is ours to take. Adapters that wait already come before this one.
 bcv_defer:
         push    ax
         call    pmm_find
         jc      .done
         push    0
         pop     es
-        mov     edx, [es:VECTOR_INT19]
+        mov     di, VECTOR_INT19        ; ES:DI = where the handler is named that comes behind them
+.waits:
+        mov     edx, [es:di]
+        cmp     dx, rom_late
+        jne     .last
+        mov     ecx, edx
+        shr     ecx, 16
+        mov     ax, gs
+        cmp     ax, cx
+        je      .done                   ; it is this one: CF = 0
+        push    es
+        mov     es, cx
+        cmp     word [es:rom_header.owner], ROM_OWNER
+        pop     ax
+        jne     .other
+        mov     di, rom_late_old
+        jmp     .waits
+.other:
+        mov     es, ax
+.last:
+        push    es
+        push    di
         push    gs
         pop     es
         mov     di, rom_late_old
-        mov     cx, 4
-.byte:
-        mov     al, dl
-        call    rom_store
-        inc     di
-        shr     edx, 8
-        loop    .byte
-        push    0
-        pop     es
-        mov     edx, [es:VECTOR_INT19]
+        call    .store
         cmp     [gs:rom_late_old], edx
+        pop     di
+        pop     es
         stc
         jne     .done
-        mov     word [es:VECTOR_INT19], rom_late
-        mov     [es:VECTOR_INT19 + 2], gs
+        push    gs
+        push    rom_late
+        pop     edx
+        call    .store
         mov     si, message_late
         call    print_message
         clc
 .done:
         pop     ax
+        ret
+.store:                                 ; EDX -> ES:DI: the vector, or in a ROM
+        mov     cx, 4
+        cmp     di, VECTOR_INT19
+        je      .vector
+.byte:
+        mov     al, dl
+        call    rom_store
+        inc     di
+        ror     edx, 8
+        loop    .byte
+        ret
+.vector:
+        mov     [es:di], edx
         ret
 
 ;---------------------------------------------------------------------------

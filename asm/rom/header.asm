@@ -7,6 +7,11 @@ global pnp_header:data
 global undi_id_header:data
 global rom_checksum:data
 global rom_bdf:data
+global rom_ev:data
+global rom_bcv_code:data
+%if WITH_ISCSI && WITH_PXE
+global rom_bev_code:data
+%endif
 global rom_device_list:data
 global rom_product:data
 global rom_version:data
@@ -18,6 +23,7 @@ global rom_bev_return:data
 global rom_product_network:data
 %endif
 
+extern ev_block_start
 extern rom_init
 %if UNDI_BLOB
   %define undi_loader undi_blob_loader
@@ -136,6 +142,8 @@ at undi_rom_id.bus_type,        db "PCIR"
 ;---------------------------------------------------------------------------
 rom_bcv:
         push    cs
+rom_bcv_code:                   ; data: five bytes; rom_share makes of them a far call of another ROM
+        nop
         push    cs
         call    rom_run
         retf
@@ -150,6 +158,8 @@ rom_bcv:
 ;---------------------------------------------------------------------------
 rom_bev:
         push    cs
+rom_bev_code:                   ; data: as rom_bcv_code
+        nop
         push    cs
         call    rom_run
 rom_bev_return:                 ; data: by which rom_run knows it
@@ -182,6 +192,8 @@ rom_device_list:                ; data: other device numbers of the adapter
 ; Written by init while the ROM's memory is writable: the adapter's bus/dev/fn, 0 = not known.
 rom_bdf:                        ; data: bus/dev/fn
         dw      0
+rom_ev:                         ; data: where the EV block is
+        dw      ev_block_start
 
 rom_manufacturer:               ; data: shown by some BIOSes
         db      MANUFACTURER, 0

@@ -10,6 +10,7 @@ global rom_store:function
 extern pci_read32
 extern rom_bdf
 extern rom_checksum
+extern rom_share
 
 PCI_BIOS_FIND   equ 0B102h      ; INT 1Ah: find a device by its ids
 
@@ -50,6 +51,10 @@ rom_init:
         inc     di
         mov     al, bh
         call    rom_store
+        cmp     [es:rom_bdf], bx
+        jne     .kept                   ; the ROM cannot be written
+        call    rom_share
+.kept:
         mov     ax, BOOT_BCV * PNP_RETURN_DISK + BOOT_BEV * PNP_RETURN_BEV
 .done:
         pop     es

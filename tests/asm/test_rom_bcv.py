@@ -156,6 +156,39 @@ def test_no_memory_in_post_is_tried_again_at_int_19h(machine: Machine) -> None:
     assert machine.read(0x19 * 4, 4) == old
 
 
+def test_adapters_that_wait_keep_their_order(machine: Machine) -> None:
+    machine.map(0xC0000, 0x40000)
+    PostMemoryManager(machine, 0)
+    machine.rom_writable()
+    machine.allow(0x19 * 4, 4, "vector 19h")
+    segments = [ROM_SEGMENT, 0xD800, 0xE000]
+    for segment in segments[1:]:
+        machine.allow(segment * 16, 0x400, "another adapter's ROM")
+        machine.write(segment * 16, machine.rom.code[:0x400])
+    old = machine.read(0x19 * 4, 4)
+    for segment in (*segments, segments[1]):  # the last is there already
+        assert not machine.call("bcv_defer", gs=segment).cf
+    late, at = machine.address("rom_late"), machine.address("rom_late_old")
+    chain = [machine.read(0x19 * 4, 4)]
+    chain += [machine.read(segment * 16 + at, 4) for segment in segments]
+    assert chain == [*(struct.pack("<HH", late, segment) for segment in segments), old]
+
+
+def test_a_waiting_program_of_others_comes_behind(machine: Machine) -> None:
+    """Its entry has the same offset as ours, but it is not ours: nothing of it changes."""
+    machine.map(0xC0000, 0x40000)
+    PostMemoryManager(machine, 0)
+    machine.rom_writable()
+    machine.allow(0x19 * 4, 4, "vector 19h")
+    other = struct.pack("<HH", machine.address("rom_late"), 0xD800)
+    machine.write(0x19 * 4, other)
+    assert not machine.call("bcv_defer", gs=ROM_SEGMENT).cf
+    assert machine.read(ROM_SEGMENT * 16 + machine.address("rom_late_old"), 4) == other
+    assert machine.read(0x19 * 4, 4) == struct.pack(
+        "<HH", machine.address("rom_late"), ROM_SEGMENT
+    )
+
+
 @pytest.mark.parametrize("same", ["both", "lun", "name"])
 def test_another_adapter_with_a_disk(machine: Machine, same: str) -> None:
     """Its ROM is at C0000h, its data segment at 50000h, its disk is 80h."""

@@ -151,8 +151,9 @@ class Machine:
         self._allowed.append((self.data, size, "data segment"))
         bottom = rom.symbols.get("stack_bottom", rom.data_size)
         self._stack_range = (self.data + bottom, self.data + self.stack_top)
-        if "boot_code" in rom.symbols:
-            self.set("boot_code", ROM_SEGMENT)  # as bcv_open does
+        for name in ("boot_code", "boot_rom"):  # as bcv_open does
+            if name in rom.symbols:
+                self.set(name, ROM_SEGMENT)
         if undi is not None:
             self._place(undi, UNDI_CODE_SEGMENT * 16, writable=True)
             self.map(UNDI_DATA_SEGMENT * 16, undi.data_size)
@@ -441,12 +442,16 @@ class Machine:
         limit: int = 50_000_000,
         count: bool = False,
         seed: int = 1,
+        segment: int = ROM_SEGMENT,
         **regs: int,
     ) -> Result:
-        """Calls a [far] entry on the BIOS's stack, as the BIOS does."""
+        """Calls a [far] entry on the BIOS's stack, as the BIOS does.
+
+        segment: of another copy of the ROM, which the test has put there
+        """
         self._caller_stack()
         return self._enter(
-            name, ROM_SEGMENT, self.address(name), "far", check, limit, count, seed, False, regs
+            name, segment, self.address(name), "far", check, limit, count, seed, False, regs
         )
 
     def call_interrupt(
