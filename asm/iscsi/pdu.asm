@@ -2,7 +2,6 @@
 %include "romgen.inc"
 %include "iscsi.inc"
 
-global swap_eax:function
 global pdu_lun:function
 global pdu_begin:function
 global pdu_commit:function
@@ -14,6 +13,7 @@ global iscsi_max_cmd_sn:data
 global session_lun:data
 global nop_ttt:data
 global nop_lun:data
+extern swap_eax
 extern tcp_tx_alloc
 extern nop_waiting
 extern iscsi_exp_stat_sn
@@ -31,17 +31,6 @@ nop_lun:            resb 8
 digest_piece:       resb DIGEST_PIECE
 
 CODE iscsi
-;---------------------------------------------------------------------------
-; swap_eax - host order to network order or back
-; in:       EAX
-; out:      EAX = the same with its bytes in the other order
-; clobbers: flags
-; needs:    nothing
-;---------------------------------------------------------------------------
-swap_eax:
-        BSWAP   eax
-        ret
-
 ;---------------------------------------------------------------------------
 ; pdu_lun - put a LUN into a header
 ; in:       DI = record, SI = the LUN

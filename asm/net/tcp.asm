@@ -28,7 +28,7 @@ global tcp_rto:data, tcp_srtt:data, tcp_rttvar:data, tcp_rtt_seq:data, tcp_rtt_s
 global tcp_timer_at:data, tcp_timer:data, tcp_retries:data, tcp_progress:data, tcp_heard:data
 global tcp_dup_acks:data, tcp_recovery:data, tcp_rtt_on:data
 global tcp_ack_now:data, tcp_ack_count:data, tcp_resend:data
-global tcp_challenge_at:data, tcp_challenges:data
+global tcp_challenge_at:data, tcp_challenges:data, tcp_sack:data, tcp_slot:data
 global tx_first:data, tx_next:data, tx_count:data
 
 %if UNDI_BLOB
@@ -86,9 +86,11 @@ tcp_ack_now:    resb 1          ; 1 = an ACK is due at once
 tcp_ack_count:  resb 1          ; segments received since the last ACK
 tcp_resend:     resb 1          ; 1 = send the segment at snd_una again
 tcp_challenges: resb 1
+tcp_sack:       resb 1          ; not 0: the peer understands selective acknowledgements
 tx_count:       resb 1          ; records in use
 tx_first:       resw 1          ; oldest record
 tx_next:        resw 1          ; record to be filled next
+tcp_slot:       resw 1          ; slot that was filled last
 tcp_end:
 tcp_state:      resb 1          ; TCP_CLOSED, ... (net.inc)
                 alignb 2
@@ -138,6 +140,7 @@ tcp_connect:
         add     di, OOO_size
         cmp     di, scratch + TCP_SLOTS * OOO_size
         jb      .slot
+        mov     [tcp_slot], di
         pop     eax
         mov     [tcp_remote_ip], eax
         pop     cx

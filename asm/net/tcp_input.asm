@@ -14,7 +14,7 @@ extern tcp_state, tcp_error, tcp_ports, tcp_remote_ip
 extern tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_snd_wnd, tcp_max_wnd, tcp_wl1, tcp_wl2
 extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_mss, tcp_own_mss, tcp_cwnd, tcp_ssthresh, tcp_recover, tcp_rto
 extern tcp_timer, tcp_retries, tcp_progress, tcp_heard, tcp_dup_acks, tcp_recovery, tcp_rtt_on, tcp_rtt_seq
-extern tcp_ack_now, tcp_ack_count, tcp_resend, tcp_challenge_at, tcp_challenges
+extern tcp_ack_now, tcp_ack_count, tcp_resend, tcp_challenge_at, tcp_challenges, tcp_sack, tcp_slot
 extern tcp_drop, tcp_fail, tcp_abort_error, tcp_tx_free, tcp_rtt_sample, tcp_rto_set, tcp_send_flags, tcp_reject
 
 TCP_DUP_ACKS    equ 3           ; duplicates that mean a loss (RFC 5681)
@@ -26,6 +26,7 @@ CHALLENGES      equ 10          ; challenge ACKs at most in
 CHALLENGE_MS    equ 5000        ; this time (RFC 5961, 7)
 TCP_OFFSET_MASK equ 3Ch         ; data offset, shifted to bytes
 TCPOPT_MSS_SIZE equ 4
+TCPOPT_SACK_PERMITTED_SIZE equ 2
 
 BSS tcp_input
 seg_seq:        resd 1          ; the segment: its first sequence number
@@ -162,9 +163,9 @@ tcp_input_syn:
 ;---------------------------------------------------------------------------
 ; tcp_options - read the options of a SYN
 ; in:       ES:SI = segment, DI = bytes of its header
-; out:      EAX = maximum segment size that the peer names, else the default
+; out:      EAX = maximum segment size that the peer names, else the default; tcp_sack
 ; clobbers: BX, CX, DX, DI, flags
-; needs:    nothing
+; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 tcp_options:
         mov     eax, TCP_MSS_DEFAULT
@@ -188,9 +189,11 @@ tcp_options:
         sub     dx, bx
         cmp     cx, dx
         ja      .out                    ; goes beyond the header
-        cmp     cl, TCPOPT_MSS_SIZE
-        jne     .next
-        cmp     byte [es:bx], TCPOPT_MSS
+        cmp     word [es:bx], TCPOPT_SACK_PERMITTED | TCPOPT_SACK_PERMITTED_SIZE << 8
+        jne     .other
+        mov     [tcp_sack], cl
+.other:
+        cmp     word [es:bx], TCPOPT_MSS | TCPOPT_MSS_SIZE << 8
         jne     .next
         mov     ax, [es:bx + 2]
         xchg    al, ah
@@ -564,7 +567,7 @@ tcp_deliver:
 ;---------------------------------------------------------------------------
 ; tcp_store - keep data that came too early
 ; in:       ES:SI = bytes, ECX = count, all in the window; seg_seq
-; out:      nothing; without a free slot it is lost, the peer sends it again
+; out:      tcp_slot; without a free slot it is lost, the peer sends it again
 ; clobbers: EAX, EBX, ECX, ESI, EDI, ES, flags
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
@@ -590,6 +593,7 @@ tcp_store:
         jz      .out
         mov     di, bx
 .fill:
+        mov     [tcp_slot], di
         mov     [di + OOO.seq], eax
         mov     [di + OOO.len], ecx
         add     di, OOO.data

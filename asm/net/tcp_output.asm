@@ -20,11 +20,17 @@ extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_rto, tcp_rtt_on, tcp_rtt_seq, tcp_rtt_start
 extern tcp_timer, tcp_timer_at, tcp_retries, tcp_progress, tcp_ack_now, tcp_ack_count, tcp_resend
 extern tcp_abort_error, tcp_rto_set, tcp_next_record, tx_first, tx_count
 extern seg_seq, seg_ack, seg_end, seg_flags
+extern scratch, swap_eax, tcp_sack, tcp_slot
 
 TCP_BURST       equ 8           ; segments in one go: then look what the adapter has received
 TCP_OFFSET      equ (tcp_size / 4) << 4         ; data offset of a header without options
-TCP_OFFSET_SYN  equ (tcp_size / 4 + 1) << 4     ; ... with the MSS
+TCP_OFFSET_SYN  equ (tcp_size / 4 + 2) << 4     ; ... with MSS and SACK permitted
 TCP_OPTION_MSS  equ HTONS((TCPOPT_MSS << 8) | 4)
+TCP_OPTION_SACK_OK equ TCPOPT_NOP | TCPOPT_NOP << 8 | TCPOPT_SACK_PERMITTED << 16 | 2 << 24
+TCP_OPTION_SACK equ TCPOPT_NOP | TCPOPT_NOP << 8 | TCPOPT_SACK << 16
+SACK_HEAD       equ 4           ; bytes of that, with the option's length in the last
+SACK_BLOCKS     equ 4           ; at most (RFC 2018, 3)
+SACK_BLOCK      equ 8
 
 CODE tcp_output
 ;---------------------------------------------------------------------------
@@ -261,7 +267,7 @@ tcp_send:
         mov     ebp, [tcp_ports]
         mov     edx, [tcp_rcv_wnd]
         call    tcp_header
-        jcxz    .built
+        jcxz    .bare
         call    tcp_gather
         jc      .unreadable
 .built:
@@ -276,6 +282,62 @@ tcp_send:
 .unreadable:
         call    tcp_abort_error
         stc
+        ret
+.bare:
+        call    tcp_sack_option
+        jmp     .built
+
+;---------------------------------------------------------------------------
+; tcp_sack_option - tell the peer what we keep out of order (RFC 2018)
+; in:       ES:DI = behind the header of a segment without data
+; out:      DI = behind the option, where there is something to tell
+; clobbers: EAX, CX, EDX, SI, BP, flags
+; needs:    DS = SS = ES = DGROUP
+;---------------------------------------------------------------------------
+; A block for each slot, the one that was filled last first: the peer learns the others from the ACKs
+; before, and again from this one where those were lost. Without it a peer that has lost the last
+; segments of a burst, or more than one of them, waits for its time-out.
+tcp_sack_option:
+        cmp     byte [tcp_sack], 0
+        je      .out
+        mov     bp, di
+        mov     eax, TCP_OPTION_SACK
+        stosd
+        mov     cx, TCP_SLOTS
+        mov     si, [tcp_slot]
+.slot:
+        cmp     si, scratch + TCP_SLOTS * OOO_size
+        jb      .here
+        mov     si, scratch
+.here:
+        mov     eax, [si + OOO.seq]
+        mov     edx, [si + OOO.len]
+        test    edx, edx
+        jz      .next
+        add     edx, eax
+        call    swap_eax
+        stosd
+        xchg    eax, edx
+        call    swap_eax
+        stosd
+.next:
+        add     si, OOO_size
+        lea     ax, [bp + SACK_HEAD + SACK_BLOCKS * SACK_BLOCK]
+        cmp     ax, di
+        loopne  .slot
+        lea     ax, [di - SACK_HEAD]
+        sub     ax, bp                  ; AX = bytes of blocks
+        jz      .none
+        add     al, SACK_HEAD
+        shl     al, 2                   ; in the header's unit, where the header has it
+        add     [bp - tcp_size + tcp.data_offset], al
+        shr     al, 2
+        sub     al, 2                   ; without the two NOPs
+        mov     [bp + SACK_HEAD - 1], al
+        ret
+.none:
+        mov     di, bp
+.out:
         ret
 
 ;---------------------------------------------------------------------------
@@ -319,6 +381,8 @@ tcp_header:
         mov     ax, [tcp_own_mss]
         xchg    al, ah
         stosw
+        mov     eax, TCP_OPTION_SACK_OK
+        stosd
 .out:
         pop     eax
         ret

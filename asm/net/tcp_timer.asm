@@ -13,7 +13,7 @@ extern tcp_rto, tcp_srtt, tcp_rttvar, tcp_rtt_on, tcp_rtt_start
 extern tcp_timer, tcp_timer_at, tcp_retries, tcp_progress
 extern tcp_halve, tcp_sendable, tcp_send, tcp_send_syn, tcp_timer_start, tcp_fail
 
-RTO_MIN         equ 200         ; ms: a net of a data centre; RFC 6298 asks for 1 s, everybody takes less
+RTO_MIN         equ 100         ; ms: a net of a data centre, and peers that delay ACKs by 40 ms
 RTO_MAX         equ 60000
 PERSIST_MAX     equ 5000        ; between probes: a lost window update should not cost a minute
 RE_ARP          equ 2           ; expiries in a row, then the next hop may have got another MAC

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 from bench.machine import Machine
-from peer.packets import ACK, FIN, RST, SYN, Frame, mss_option
+from peer.packets import ACK, FIN, RST, SYN, Frame, mss_option, syn_options
 from peer.stack import CLOSED, ESTABLISHED, OWN_IP, PEER_IP, PEER_MAC, Stack
 from peer.tcp import TcpPeer, connected
 
@@ -27,7 +27,7 @@ def test_handshake(stack: Stack) -> None:
     assert syn.dest == ack.dest == PEER_MAC
     assert syn.segment and ack.segment and syn.packet
     assert (syn.packet.source, syn.packet.dest) == (OWN_IP, PEER_IP)
-    assert syn.segment.flags == SYN and syn.segment.options == mss_option(1460)
+    assert syn.segment.flags == SYN and syn.segment.options == syn_options(1460)
     assert syn.segment.ack == 0 and syn.segment.window == RING * 536
     assert syn.segment.src_port >= 49152
     assert ack.segment.flags == ACK and ack.segment.data == b""
@@ -90,14 +90,14 @@ def test_mss_option(stack: Stack, options: bytes, mss: int) -> None:
     stack.poll()
     sizes = {len(segment.data) for segment in stack.segments()}
     assert max(sizes) == mss
-    assert peer.syns[0].options == mss_option(1460)
+    assert peer.syns[0].options == syn_options(1460)
 
 
 @pytest.mark.parametrize(("mtu", "mss"), [(1500, 1460), (576, 536), (1400, 1360), (9000, 1460)])
 def test_mtu_limits_both_ways(machine: Machine, mtu: int, mss: int) -> None:
     stack = Stack(machine, mtu=mtu)
     peer = connected(stack)
-    assert peer.syns[0].options == mss_option(mss)
+    assert peer.syns[0].options == syn_options(mss)
     stack.queue(payload=bytes(4000))
     stack.poll()
     assert max(len(segment.data) for segment in stack.segments()) == mss

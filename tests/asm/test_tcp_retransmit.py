@@ -38,7 +38,7 @@ def test_time_out_doubles_and_gives_up(stack: Stack) -> None:
             assert segment.data == b"anybody there?"
             times.append(stack.clock)
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    assert [round(gap / 200) for gap in gaps] == [1, 2, 4, 8, 16, 32, 64]
+    assert [round(gap / 100) for gap in gaps] == [1, 2, 4, 8, 16, 32, 64, 128]
     assert stack.tcp_error == stack.error("TCP_RETRANSMIT")
     assert 30_000 <= stack.clock - start < 60_000
     assert stack.machine.bytes_of("error_detail", 4) == bytes([192, 0, 2, 1])
@@ -186,7 +186,7 @@ def test_time_out_follows_the_round_trip(stack: Stack, delay: int) -> None:
         peer.send(at=stack.clock + delay)
         stack.wait(lambda: stack.idle, 3000)
     rto = stack.machine.get("tcp_rto", 4)
-    assert max(200, delay) <= rto <= max(200, delay * 1.6 + 60)
+    assert max(100, delay) <= rto <= max(100, delay * 1.6 + 60)
 
 
 def test_no_sample_from_what_was_sent_twice(stack: Stack) -> None:

@@ -228,3 +228,11 @@ class Frame:
 def mss_option(size: int) -> bytes:
     """The TCP option "maximum segment size"."""
     return struct.pack(">BBH", 2, 4, size)
+
+
+SACK_PERMITTED = b"\x04\x02"
+
+
+def syn_options(size: int) -> bytes:
+    """The options of the ROM's SYN: its maximum segment size, SACK permitted."""
+    return mss_option(size) + b"\x01\x01" + SACK_PERMITTED
