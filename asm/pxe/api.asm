@@ -236,7 +236,7 @@ api_stop_base:
 ; api_unload_stack - opcode UNLOAD_STACK: the base code goes, the UNDI stays until STOP_UNDI
 ; in:       GS:DI = parameter block
 ; out:      AX = PXE_OK, or PXE_KEEP_ALL: somebody has hooked INT 1Ah after us
-; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, GS, flags
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 api_unload_stack:
@@ -253,7 +253,7 @@ api_unload_stack:
 ; in:       nothing
 ; out:      CF = 0: our memory may be used for something else; CF = 1: nothing has changed, INT 1Ah leads
 ;           to somebody who leads to us
-; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, BP, ES, flags
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, BP, ES, GS, flags
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 pxe_hook_remove:

@@ -10,7 +10,8 @@ global dhcp_xid:data
 global dhcp_started:data
 global dhcp_uuid:data
 
-extern net_mac, net_now
+extern net_mac
+extern time_now
 
 DHCP_LENGTH     equ 548         ; bytes that every host accepts, and relays want at least 300 (RFC 1542)
 MAC_SIZE        equ 6
@@ -61,7 +62,7 @@ dhcp_build:
         mov     dword [di + dhcp.op], DHCP_BOOTREQUEST | 1 << 8 | MAC_SIZE << 16  ; Ethernet
         mov     eax, [dhcp_xid]
         mov     [di + dhcp.xid], eax
-        mov     eax, [net_now]
+        call    time_now
         sub     eax, [dhcp_started]
         xor     edx, edx
         mov     ecx, 1000

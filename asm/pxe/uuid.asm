@@ -81,10 +81,17 @@ dhcp_uuid_find:
         jne     .strings
         inc     ebx
         jmp     .structure
-.read:                                  ; ECX bytes at EBX; CF = 1: the table is at its end
-        cmp     ebx, ebp
-        cmc
-        jc      .done
+.read:                                  ; ECX bytes at EBX, or what is left; CF = 1: the table is at its end
+        mov     eax, ebp
+        sub     eax, ebx
+        jbe     .end
+        cmp     ecx, eax
+        jb      .size
+        mov     ecx, eax
+.size:
         mov     esi, ebx
         mov     di, UUID_BUFFER
         jmp     copy_from_linear
+.end:
+        stc
+        ret

@@ -19,6 +19,7 @@ global rom_bcv:function
 global rom_late:function
 global rom_late_old:data
 %if WITH_ISCSI && WITH_PXE
+global rom_bev:function
 global rom_bev_return:data
 global rom_product_network:data
 %endif
