@@ -81,6 +81,39 @@ def machine_with_undi(
 
 
 @pytest.fixture(scope="session")
+def pxe_programs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Program, Program]:
+    """A network boot ROM and its UNDI, built into a folder of this session's own."""
+    built = build(Project(ROOT, tmp_path_factory.mktemp("build-pxe")), "pxe-e1000")
+    return Program.load(built.elf), Program.load(built.undi_elf)
+
+
+@pytest.fixture
+def pxe_machine(
+    pxe_programs: tuple[Program, Program],
+    contracts: dict[str, Contract],
+    asm_coverage: Coverage,
+) -> Machine:
+    """A fresh machine with a network boot ROM, its UNDI loaded at its segments."""
+    rom, undi = pxe_programs
+    return Machine(rom, contracts, undi, coverage=asm_coverage)
+
+
+@pytest.fixture(scope="session")
+def dual_program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """A ROM with both kinds of boot."""
+    built = build(Project(ROOT, tmp_path_factory.mktemp("build-dual")), "dual-e1000")
+    return Program.load(built.elf)
+
+
+@pytest.fixture
+def dual_machine(
+    dual_program: Program, contracts: dict[str, Contract], asm_coverage: Coverage
+) -> Machine:
+    """A fresh machine with a ROM that has both kinds of boot; no UNDI."""
+    return Machine(dual_program, contracts, coverage=asm_coverage)
+
+
+@pytest.fixture(scope="session")
 def io_programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Program, Program]]:
     project = Project(ROOT, tmp_path_factory.mktemp("build-io"))
     found = {name: build(project, f"iscsi-{name}") for name in MODELS}

@@ -93,7 +93,8 @@ class Stack:
         machine.replace("undi_transmit", lambda m: self._transmit())
         machine.replace("time_now", lambda m: self._time())
         machine.replace("random_dword", lambda m: self._dword())
-        machine.replace("iscsi_rx", lambda m: self._iscsi_rx())
+        if "iscsi_rx" in machine.rom.symbols:  # a network boot ROM has none
+            machine.replace("iscsi_rx", lambda m: self._iscsi_rx())
         machine.call("net_init")
 
     # --- stand-ins ------------------------------------------------------------------------------
