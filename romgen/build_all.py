@@ -6,15 +6,13 @@ and compose, each its share of the layouts.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from romgen.assemble import Assembly
 from romgen.build import Built, Job, build, locked
@@ -22,6 +20,9 @@ from romgen.errors import RomgenError
 from romgen.generate import Generator, load_all_inputs
 from romgen.project import Project
 from romgen.source import Source, read_source
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 LINK_TIMEOUT = 300.0
 """Seconds in which one of the processes must have something to tell."""
@@ -84,7 +85,7 @@ def _many(project: Project, names: Sequence[str], ev_text: bytes) -> Iterator[Ou
                 except RomgenError as error:
                     yield Outcome(inputs.layout.name, error=error)
             # Imported before the processes part: each would do it again.
-            import romgen.link  # noqa: F401
+            import romgen.finish  # noqa: F401
 
             for job in jobs:
                 job.wait()
@@ -93,6 +94,9 @@ def _many(project: Project, names: Sequence[str], ev_text: bytes) -> Iterator[Ou
 
 def _linked(jobs: list[Job], ev_text: bytes, source: Source) -> Iterator[Outcome]:
     """Finish the jobs in processes. Error: one of the processes ends before its work is done."""
+    # One layout, which is most builds, needs no processes.
+    import multiprocessing
+
     context = multiprocessing.get_context("fork")
     count = min(os.cpu_count() or 1, len(jobs))
     pipes: list[Connection] = []
@@ -117,6 +121,8 @@ def _linked(jobs: list[Job], ev_text: bytes, source: Source) -> Iterator[Outcome
 
 def _received(pipes: list[Connection]) -> Iterator[Outcome]:
     """What the processes tell, until each has said that it is done."""
+    from multiprocessing.connection import Connection, wait
+
     open_pipes = list(pipes)
     while open_pipes:
         ready = wait(open_pipes, LINK_TIMEOUT)

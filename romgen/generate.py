@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from construct import Construct, ConstructError, Renamed, Struct
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
@@ -25,8 +25,10 @@ from romgen.layout import KEYS, Layout, read_layout
 from romgen.layout_file import LayoutFolder
 from romgen.pair_codes import Packed, pack
 from romgen.project import Project, write_atomic
-from romgen.undi_blob import Blob, read_blob
 from romgen.version import current
+
+if TYPE_CHECKING:
+    from romgen.undi_blob import Blob
 
 _CODE = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
 """What jinja2 runs of a template."""
@@ -181,8 +183,11 @@ def load_all_inputs(project: Project, layouts: Sequence[str]) -> list[Inputs]:
 
 def _blob(project: Project, layout: Layout) -> Blob | None:
     """The other vendor's UNDI of a layout that has one."""
-    path = layout.undi_blob
-    return read_blob(project.root / path, project.root) if path else None
+    if not layout.undi_blob:
+        return None
+    from romgen.undi_blob import read_blob
+
+    return read_blob(project.root / layout.undi_blob, project.root)
 
 
 def environment(folder: Path) -> Environment:

@@ -76,8 +76,8 @@ class Objects:
         if made is None:
             return pool.submit(self._whole, unit, folders).result
         digest = hashlib.sha256()
-        for name, content in made.files:
-            digest.update(b"%d %d " % (len(name), len(content)) + name.encode() + content)
+        for name, one in made.files:
+            digest.update(name.encode() + b"\0" + one)
         for folder in folders:
             if folder != generated:
                 digest.update(os.path.relpath(folder, self._root).encode() + b"\0")

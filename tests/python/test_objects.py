@@ -226,7 +226,7 @@ def test_a_bug_in_a_process_is_told(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second_layout(tiny_project)
-    monkeypatch.setattr("romgen.build.compose", broken)
+    monkeypatch.setattr("romgen.finish.compose", broken)
     with pytest.raises(RuntimeError, match="planted"):
         build_all(tiny_project, [NAME, f"{NAME}-other"])
 
