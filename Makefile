@@ -7,6 +7,7 @@
 #   make test-nics [ARGS="iscsi-e1000"]           each adapter in QEMU, half an hour; writes docs/adapters.md
 #   make test-matrix [ARGS="-k killed"]           boots over a bad wire, from LIO and istgt; as root; docs/interop.md
 #   make bench [ARGS="--nic e1000 --pairs 1"]     against iPXE, in turn; writes docs/benchmarks.md
+#   make release [KEY=file] [ARGS="..."]          of the tag at HEAD; without KEY unsigned (docs/guide/release.md)
 #   make lint                                     ruff and mypy alone
 #   make coverage                                 line coverage of assembly (bench, QEMU) and Python
 #   make counts [ARGS=--write]                    instructions of the hot paths
@@ -16,7 +17,7 @@
 PYTHON = .venv/bin/python
 ROMGEN = $(PYTHON) -m romgen
 
-.PHONY: rom boot test test-os test-nics test-matrix bench lint coverage counts fuzz clean
+.PHONY: rom boot test test-os test-nics test-matrix bench release lint coverage counts fuzz clean
 
 rom:
 	@tools/bootstrap.sh rom
@@ -50,6 +51,10 @@ test-matrix:
 bench:
 	@tools/bootstrap.sh test
 	@$(ROMGEN) bench --write $(ARGS)
+
+release:
+	@tools/bootstrap.sh rom
+	@$(ROMGEN) release $(if $(KEY),--key $(KEY),--unsigned) $(ARGS)
 
 lint:
 	@tools/bootstrap.sh test

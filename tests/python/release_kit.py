@@ -14,7 +14,8 @@ from romgen.project import ROOT
 from romgen.release import bundle
 from romgen.release.sign import armor, dearmor, sign
 
-LAYOUT = "iscsi-ne2k"
+LAYOUT = "iscsi-e1000"
+GUIDE = ROOT / "docs" / "guide" / "release.md"
 RELEASE_TIMEOUT = 300
 DATE = 1_700_000_000
 NOTES = "- First.\n- Second,\n  with more.\n"
@@ -87,6 +88,12 @@ def new_key(folder: Path, name: str = "key") -> Path:
     return path
 
 
+def guide_commands() -> list[str]:
+    """The commands of the guide's indented lines, in order."""
+    lines = GUIDE.read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.startswith("    ")]
+
+
 def make_release(shared: Path) -> Path:
     """The release, in `shared`: made by the first who asks; a folder with bundle and key."""
     folder = shared / "romgen-release"
@@ -95,11 +102,13 @@ def make_release(shared: Path) -> Path:
         if (folder / "done").is_file():
             return folder
         folder.mkdir()
-        key = new_key(folder)
+        key = new_key(folder, "release-key")
         tree = throwaway(folder / "tree")
+        [line] = [one for one in guide_commands() if one.startswith("romgen release --key")]
+        words = {"release-key": str(key), "bundle": str(folder / "bundle")}
+        command = [words.get(word, word) for word in line.split()[1:]]
         done = subprocess.run(
-            [sys.executable, "-m", "romgen", "release", "--json", "--layout", LAYOUT,
-             "--key", str(key), "-o", str(folder / "bundle")],
+            [sys.executable, "-m", "romgen", *command, "--json", "--layout", LAYOUT],
             cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)},
             capture_output=True, text=True, timeout=RELEASE_TIMEOUT, check=False,
         )  # fmt: skip

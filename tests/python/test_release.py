@@ -57,7 +57,7 @@ def files(made: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def public(made: Path) -> str:
-    return read_public_key(made / "key.pub")
+    return read_public_key(made / "release-key.pub")
 
 
 def messages(found: list[Any]) -> str:
@@ -104,15 +104,15 @@ def test_sums_are_those_of_sha256sum(made: Path) -> None:
 def test_sbom_has_what_is_linked(files: dict[str, bytes]) -> None:
     data = json.loads(files["sbom.cdx.json"])
     names = {one["name"] for one in data["components"] if one["type"] == "file"}
-    assert {"asm/rom/header.asm", "undi/nic/ne2k.asm", "asm/include/rom.inc"} <= names
-    assert "undi/nic/e1000.asm" not in names  # of another adapter
+    assert {"asm/rom/header.asm", "undi/nic/e1000.asm", "asm/include/rom.inc"} <= names
+    assert "undi/nic/ne2k.asm" not in names  # of another adapter
     known = {one["bom-ref"] for one in data["components"]}
     for one in data["dependencies"]:
         assert set(one["dependsOn"]) <= known
 
 
 def test_verify(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["verify", str(made / "bundle"), "--public-key", str(made / "key.pub")]
+    arguments = ["verify", str(made / "bundle"), "--public-key", str(made / "release-key.pub")]
     assert main(arguments) == 0
     assert capsys.readouterr().out.endswith(f"bundle: {12} files, all right\n")
     assert main([*arguments, "--min-epoch", "7", "--json"]) == 1
@@ -211,7 +211,8 @@ def test_other_keys_and_purposes(
     assert "is not this key's" in messages(problems(signed(files, other), public))
     (tmp_path / "sums").write_bytes(files[bundle.SUMS])
     subprocess.run(
-        ["ssh-keygen", "-Y", "sign", "-q", "-n", "file", "-f", made / "key", tmp_path / "sums"],
+        ["ssh-keygen", "-Y", "sign", "-q", "-n", "file", "-f", made / "release-key",
+         tmp_path / "sums"],
         timeout=60, check=True,
     )  # fmt: skip
     signature = (tmp_path / "sums.sig").read_bytes()
@@ -308,7 +309,7 @@ def test_elf_of_another_build(made: Path, files: dict[str, bytes]) -> None:
 
 
 def test_verify_refuses(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    good, key = str(made / "bundle"), str(made / "key.pub")
+    good, key = str(made / "bundle"), str(made / "release-key.pub")
     (tmp_path / "key").write_text("no key\n")
     for name in ("empty", "odd", "folder"):
         (tmp_path / name).mkdir()
@@ -335,7 +336,7 @@ def test_without_ssh_keygen(
     made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    key = str(made / "key.pub")
+    key = str(made / "release-key.pub")
     assert main(["verify", str(made / "bundle"), "--public-key", key]) == 3
     assert "ssh-keygen is not installed, install the package openssh" in capsys.readouterr().err
 
@@ -350,11 +351,11 @@ def test_signature_in_a_second_step(
     bundle.write(folder, without(bundle.SIGNATURE)(files))
     shutil.copy(folder / bundle.SUMS, tmp_path / "sums")
     subprocess.run(
-        command(str(made / "key"), str(tmp_path / "sums")).split(),
+        command(str(made / "release-key"), str(tmp_path / "sums")).split(),
         capture_output=True, timeout=60, check=True,
     )  # fmt: skip
     attach = ["release", "--attach", str(tmp_path / "sums.sig"), "-o", str(folder)]
-    key = ["--public-key", str(made / "key.pub")]
+    key = ["--public-key", str(made / "release-key.pub")]
     assert main([*attach, *key, "--unsigned"]) == 2
     assert main(attach) == 2
     assert main([*attach, *key]) == 0
