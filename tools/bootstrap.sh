@@ -40,6 +40,8 @@ test bochs bochs
 test /usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so bochs-term
 test /usr/share/bochs/BIOS-bochs-latest bochsbios
 test swtpm swtpm
+test git git
+test ssh-keygen openssh-client
 test ip iproute2
 test mke2fs e2fsprogs
 test debugfs e2fsprogs

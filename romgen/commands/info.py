@@ -9,9 +9,12 @@ the text of the version structure, each $PnP product name, and compares them: wi
 the version structure where none is given. The banner is no place of its own: the ROM prints the
 product's name there.
 
+--symbols adds what the ELF file beside FILE knows of the first image: its global symbols, and the
+names of what the headers lead to.
+
 A file that is damaged is shown as far as it goes; `romgen check` says what is wrong with it. Exit
-codes: 0 shown, 1 there is no option ROM in the file or two places disagree, 2 the file cannot be
-read.
+codes: 0 shown, 1 there is no option ROM in the file, two places disagree, or the ELF file is of
+another build, 2 a file cannot be read.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from romgen.image.file import read_rom
 from romgen.image.model import Rom
 from romgen.image.parse import parse
 from romgen.image.render import rom_data, rom_lines
+from romgen.image.symbols import read_symbols, symbol_data, symbol_lines
 from romgen.image.version import places, version_of
 from romgen.version import Version
 
@@ -42,6 +46,7 @@ def add_parser(sub: Subparsers) -> None:
         metavar="VERSION",
         help="only compare every place that has a version; exit 1 where one differs",
     )
+    parser.add_argument("--symbols", action="store_true", help="with those of FILE's ELF file")
     parser.set_defaults(run=run)
 
 
@@ -95,10 +100,17 @@ def run(args: argparse.Namespace) -> int:
     name = shown(file)
     if version is not None:
         return _check_version(name, rom, version, args.json)
+    first = rom.images[0] if rom.images and args.symbols else None
+    symbols = read_symbols(file, first) if first is not None else []
     if args.json:
-        print(json.dumps(rom_data(name, rom), indent=1))
+        data = rom_data(name, rom)
+        if first is not None:
+            data |= symbol_data(first, symbols)
+        print(json.dumps(data, indent=1))
     elif rom.images:
         print("\n".join(rom_lines(name, rom)))
+        if first is not None:
+            print("\n".join(symbol_lines(first, symbols)))
     if rom.images:
         return EXIT_OK
     if args.json:

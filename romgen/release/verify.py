@@ -20,6 +20,7 @@ from romgen.elf import read_program
 from romgen.errors import RomgenError
 from romgen.image.model import CODE_X86, Image, Rom
 from romgen.image.parse import parse
+from romgen.image.symbols import wrong_code
 from romgen.image.version import DEBUG, DIRTY, build_id, places, stamp_of
 from romgen.release import bundle
 from romgen.release.sign import wrong_signature
@@ -28,8 +29,6 @@ from romgen.rules import findings as rule_findings
 from romgen.version import Version
 
 Files = Mapping[str, bytes]
-CODE_SECTIONS = (".text", ".rodata")
-"""Of the ROM's ELF: linked as they stand in the image, never filled in afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +148,9 @@ def _elfs(files: Files) -> Iterator[str]:
         for layout, _, data in _layouts(files):
             path = Path(folder) / "rom.elf"
             path.write_bytes(files[f"{layout}.elf"])
-            sections = {part.name: part for part in read_program(path).sections}
-            for name in CODE_SECTIONS:
-                part = sections[name]
-                if data[part.address : part.address + part.size] != part.data:
-                    yield f"{name} of {layout}.elf is not what the ROM has"
+            wrong = wrong_code(read_program(path), data)
+            if wrong:
+                yield f"{wrong} of {layout}.elf is not what the ROM has"
 
 
 def _sbom(files: Files) -> Iterator[str]:

@@ -12,11 +12,14 @@ import pytest
 from romgen.boot.process import start, stop
 from romgen.boot.qemu import Machine, Nic, Qmp, Stop, run
 from romgen.image import parse
+from romgen.image.version import Stamp, stamp
 from romgen.release.tpm import BANKS, measurements
+from romgen.version import Version
 
 MEMORY_MIB = 16
 ALGORITHMS = {0x0004: "sha1", 0x000B: "sha256", 0x000C: "sha384", 0x000D: "sha512"}
 PATIENCE = 10.0
+VERSION = "98.76.54-rc1"
 
 
 def logged(memory: bytes, event: bytes) -> dict[str, str]:
@@ -38,6 +41,9 @@ def logged(memory: bytes, event: bytes) -> dict[str, str]:
 
 
 def test_seabios_measures_what_the_release_says(rom: Path, tmp_path: Path) -> None:
+    # Stamped: the banner is what stamp wrote.
+    stamped = tmp_path / "stamped.rom"
+    stamped.write_bytes(stamp(rom.read_bytes(), Stamp(Version.parse(VERSION))))
     control = tmp_path / "control"
     state = tmp_path / "state"
     state.mkdir()
@@ -54,20 +60,20 @@ def test_seabios_measures_what_the_release_says(rom: Path, tmp_path: Path) -> No
         dump = tmp_path / "memory"
 
         def on_line(line: str, qmp: Qmp) -> None:
-            if line.startswith("romgen iSCSI") and not dump.exists():
+            if line.startswith(f"romgen iSCSI e1000 {VERSION}, adapter ") and not dump.exists():
                 size = MEMORY_MIB << 20
                 qmp.execute("pmemsave", val=0, size=size, filename=str(dump))
                 qmp.execute("quit")
 
         extra = ("-chardev", f"socket,id=tpm,path={control}", "-tpmdev",
                  "emulator,id=tpm0,chardev=tpm", "-device", "tpm-tis,tpmdev=tpm0")  # fmt: skip
-        nic = Nic("e1000", rom, bootindex=0)
+        nic = Nic("e1000", stamped, bootindex=0)
         machine = Machine(nic, memory_mib=MEMORY_MIB, extra=extra)
         result = run(machine, Stop(60), tmp_path, on_line=on_line)
     finally:
         stop(swtpm)
     assert dump.exists(), result.console.text + result.log.text
-    [wanted] = measurements(parse(rom.read_bytes()))
+    [wanted] = measurements(parse(stamped.read_bytes()))
     found = logged(dump.read_bytes(), bytes.fromhex(wanted["event"]))
     assert found and found == {bank: wanted["event_digests"][bank] for bank in found}
 

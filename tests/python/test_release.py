@@ -121,6 +121,30 @@ def test_verify(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "at least 7" in report["problems"][0]["message"]
 
 
+def test_info_with_symbols(
+    made: Path, files: dict[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rom = tmp_path / ROM
+    rom.write_bytes(files[ROM])
+    assert main(["info", str(rom), "--symbols"]) == 2
+    (tmp_path / ELF).write_bytes(files[ELF])
+    assert main(["info", str(rom), "--symbols"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.endswith("pnp0.bcv            rom_bcv") for line in lines)
+    assert any(line.endswith("int13_entry") for line in lines)
+    assert main(["info", str(rom), "--symbols", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    found = {one["field"]: one["symbol"] for one in data["pointers"]}
+    assert found == {"entry": "rom_init", "pnp0.bcv": "rom_bcv", "undi.loader": "undi_loader"}
+    at = {one["name"]: one["offset"] for one in data["symbols"] if not one["packed"]}
+    assert files[ROM][at["rom_version"] : at["rom_version"] + 4] == b"$RGV"
+    bad = bytearray(files[ROM])
+    bad[at["int13_entry"]] ^= 1
+    rom.write_bytes(bad)
+    assert main(["info", str(rom), "--symbols"]) == 1
+    assert ".text is not what the image has, this ELF file is" in capsys.readouterr().err
+
+
 # any flipped bit
 
 
