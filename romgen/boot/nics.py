@@ -5,9 +5,12 @@ A cell boots a machine and judges what came of it. A new one is a function and i
 
 from __future__ import annotations
 
+import hashlib
+import random
+import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from romgen.boot import chain, ev
@@ -20,8 +23,9 @@ from romgen.boot.disk import (
     SequentialDisk,
     differences,
 )
+from romgen.boot.foreign import IPXE_ROMS, foreign_build
 from romgen.boot.guest import EXIT_PASS, assemble
-from romgen.boot.qemu import Machine, Nic, Qmp, Run, Stop, run
+from romgen.boot.qemu import Disk, Machine, Nic, Qmp, Run, Stop, run
 from romgen.boot.run import option_rom
 from romgen.boot.storm import Storm
 from romgen.boot.tgt import Lun, Tgtd
@@ -39,17 +43,25 @@ IO_TIMEOUT, CONNECT_TIMEOUT = 3, 2
 LONGEST = IO_TIMEOUT + CONNECT_TIMEOUT + 2
 MODES_SECTORS = 20_160  # 20 cylinders of 16 heads, 63 sectors
 V86_SECONDS = 1
+CLOSED_PORT = 9
+"""Of the host, where nobody listens."""
+PCI_MASTER, PCI_INTERRUPT = 1 << 2, 1 << 3
+"""Bits of a PCI adapter's command and status."""
+LINUX_MIB = 256
+LINUX_EMULATOR = "qemu-system-x86_64"
+NO_ROM = "no such ROM"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A driver's ROM in one device of QEMU. rom_args: QEMU's arguments where the ROM is not in
-    the adapter's socket (`rom` None)."""
+    the adapter's socket (`rom` None); pci: the device's id."""
 
     nic: str
     device: str
     rom: Path | None
     rom_args: tuple[str, ...] = ()
+    pci: PciId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +83,15 @@ def subjects(project: Project, layout: Layout, folder: Path) -> list[Subject]:
     found = []
     for nic in layout.nics:
         devices: list[tuple[str, PciId]] = [(nic.qemu, nic.pci)] if nic.qemu else []
-        for number, (device, pci) in enumerate([*devices, *nic.variants]):
+        if layout.nic.name != UNIVERSAL:  # the same drivers: one device for each is enough
+            devices += nic.variants
+        for number, (device, pci) in enumerate(devices):
             if layout.nic.name == UNIVERSAL:
-                found.append(Subject(UNIVERSAL, device, None, option_rom(built)))
+                found.append(Subject(UNIVERSAL, device, None, option_rom(built), pci))
                 continue
             rom = folder / f"{layout.name}-{number}.rom"
             rom.write_bytes(with_pci_id(image, pci))
-            found.append(Subject(nic.name, device, rom))
+            found.append(Subject(nic.name, device, rom, pci=pci))
     return found
 
 
@@ -207,6 +221,89 @@ def undionly(subject: Subject, folder: Path) -> Cell:
     return Cell(True, f"DHCP, TFTP, HTTP, {result.seconds:.1f} s", result.console.text)
 
 
+def handover(subject: Subject, folder: Path) -> Cell:
+    """The ROM gives up, a local disk boots: the adapter is silent and writes nowhere any more."""
+    local = folder / "local.img"
+    numbers = {"DISK_ID": 8, "DISK_SECTORS": MODES_SECTORS, "PART_FIRST": 63}
+    with local.open("wb") as stream:
+        stream.write(assemble("handover", numbers))
+        stream.truncate(MODES_SECTORS * 512)
+    target = ev.text(ev.defaults(CLOSED_PORT, LUN) | {"ConnectTimeout": "1", "ConnectRetries": "0"})
+    wind = Storm(folder)
+    machine = replace(_machine(subject, target, wind.extra()), disks=(Disk(local),))
+
+    def on_line(line: str, qmp: Qmp) -> None:
+        if line.startswith("@fact ready"):
+            wind.start()
+
+    with wind:
+        result = run(machine, Stop(PATIENCE), folder, on_line=on_line)
+    report = guest_report(result.console.lines)
+    tried = f"Target {ev.HOST_IP}:{CLOSED_PORT}" in result.console.text
+    if result.status != EXIT_PASS or not report.complete or report.failed or not tried:
+        return _failed(report, result)
+    command, status = (int(word, 16) for word in report.facts["pci"][0].split())
+    wrong = [
+        text
+        for text, bit in (
+            ("bus mastering is on", command & PCI_MASTER),
+            ("an interrupt is pending", status & PCI_INTERRUPT),
+            ("no frame was sent", wind.sent == 0),
+        )
+        if bit
+    ]
+    if wrong:
+        return Cell(False, f"**fails**: {', '.join(wrong)}", result.console.text)
+    return Cell(True, "bus mastering and interrupt off, no writes", result.console.text)
+
+
+def linux(subject: Subject, folder: Path) -> Cell:
+    """Linux, booted through the ROM, takes the adapter over: its own driver, ping, 2 MiB."""
+    # Imported here: romgen.systems stands behind this package.
+    from romgen.systems.takeover import FILE, FILE_SIZE, takeover_disk
+
+    disk, files = folder / "disk.img", folder / "served"
+    shutil.copyfile(takeover_disk(), disk)
+    files.mkdir()
+    content = random.Random(7).randbytes(FILE_SIZE)
+    (files / FILE).write_bytes(content)
+    with Tgtd(ev.TARGET_NAME, [Lun(LUN, disk)]) as tgt:
+        machine = Machine(
+            nic=Nic(subject.device, subject.rom, f"tftp={files}"),
+            ev=ev.for_tgtd(tgt, LUN),
+            memory_mib=LINUX_MIB,
+            emulator=LINUX_EMULATOR,
+            extra=subject.rom_args,
+        )
+        result = run(machine, Stop(PATIENCE), folder)
+    said: dict[str, str] = {}
+    for line in result.console.lines:
+        if line.text.startswith("@"):
+            word, _, rest = line.text.rstrip().partition(" ")
+            said.setdefault(word, rest)
+    checks = {
+        "it did not come to its end": "@done" not in said,
+        said.get("@fail", ""): "@fail" in said,
+        "no answer to ping": " 0% packet loss" not in said.get("@ping", ""),
+        "the file differs": hashlib.sha256(content).hexdigest() not in said.get("@sum", ""),
+    }
+    wrong = [text for text, failed in checks.items() if failed]
+    if wrong:
+        return Cell(False, f"**fails**: {wrong[0]}", result.console.text)
+    return Cell(True, f"{said['@driver']}, {result.seconds:.0f} s", result.console.text)
+
+
+def over_ipxe(subject: Subject, folder: Path) -> Cell:
+    """The demonstration disk by our ROM over the UNDI in iPXE's ROM for the adapter."""
+    rom = IPXE_ROMS.get(subject.nic)
+    if rom is None or subject.pci is None:
+        return Cell(True, NO_ROM)
+    built = foreign_build(Project(), folder, subject.nic, rom).rom
+    image = folder / "foreign.rom"
+    image.write_bytes(with_pci_id(built.read_bytes(), subject.pci))
+    return boot_check(replace(subject, rom=image, rom_args=()), folder)
+
+
 CELLS: dict[str, Callable[[Subject, Path], Cell]] = {
     "boot": boot_check,
     "64 MiB": sequential,
@@ -214,6 +311,9 @@ CELLS: dict[str, Callable[[Subject, Path], Cell]] = {
     "unplugged": unplug,
     "V86": v86,
     "undionly": undionly,
+    "over iPXE's UNDI": over_ipxe,
+    "given back": handover,
+    "Linux takes over": linux,
 }
 
 

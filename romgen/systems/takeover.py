@@ -1,0 +1,90 @@
+"""Debian's kernel with the drivers of all our adapters: it takes the adapter over from the ROM."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from romgen.boot import ev
+from romgen.systems.cache import cached
+from romgen.systems.cpio import archive
+from romgen.systems.image import ext4_disk
+from romgen.systems.kernel import BUSYBOX, plain_module
+from romgen.systems.packages import candidate, kernel_package, unpacked
+from romgen.systems.recipe import put, recipe
+
+DRIVERS = (("e1000",), ("e1000e",), ("virtio_pci", "virtio_net"), ("vmxnet3",), ("8139cp",),
+           ("ne2k-pci",), ("pcnet32",), ("e100",))  # fmt: skip
+"""The first of each has the PCI ids."""
+FILE = "file"
+FILE_SIZE = 2 << 20
+DISK_MIB = 64
+DISK_ID = 0x7A4E0001
+VERSION = 2
+"""Of what this module does: part of the cache's key."""
+
+
+def _info(content: bytes, name: str) -> list[str]:
+    """The values that a module's information has for `name`."""
+    start = f"{name}=".encode()
+    entries = [entry for entry in content.split(b"\0") if entry.startswith(start)]
+    return [entry.removeprefix(start).decode() for entry in entries]
+
+
+def _modules(kernel: Path) -> tuple[dict[str, bytes], list[str]]:
+    """The drivers and what they need: name -> content; and a line `alias module...` for each id."""
+    found = {
+        path.name.partition(".ko")[0]: path
+        for path in kernel.glob("lib/modules/*/kernel/**/*.ko*")
+    }
+    contents: dict[str, bytes] = {}
+
+    def needed(name: str) -> list[str]:
+        """`name` and what it needs, in the order of loading; built in: nothing."""
+        if name not in found:
+            return []
+        if name not in contents:
+            contents[name] = plain_module(found[name])
+        words = ",".join(_info(contents[name], "depends")).split(",")
+        before = [each for word in words if word for each in needed(_named(word, found))]
+        return list(dict.fromkeys([*before, name]))
+
+    lines: list[str] = []
+    for names in DRIVERS:
+        order = dict.fromkeys(each for name in names for each in needed(name))
+        ids = [alias for alias in _info(contents[names[0]], "alias") if alias.startswith("pci:")]
+        lines += [f"{alias} {' '.join(order)}" for alias in ids]
+    return contents, lines
+
+
+def _named(word: str, found: dict[str, Path]) -> str:
+    """A module's file name: `-` and `_` are the same to the kernel."""
+    return next((name for name in found if name.replace("-", "_") == word.replace("-", "_")), word)
+
+
+def takeover_disk() -> Path:
+    """The disk: GRUB, the kernel, the first file system. Do not write to it."""
+    package = kernel_package()
+    menu = recipe("takeover/grub.cfg")
+    words = {"IP": ev.GUEST_IP, "HOST": ev.HOST_IP, "FILE": FILE}
+    init = recipe("takeover/init", **words)
+    key = f"{VERSION} {package} {candidate(package)} {candidate(BUSYBOX)} {menu} {init} {DRIVERS}"
+
+    def make(folder: Path) -> None:
+        kernel, busybox = unpacked(package), unpacked(BUSYBOX)
+        modules, lines = _modules(kernel)
+        files: dict[str, tuple[int, bytes]] = {
+            "bin/busybox": (0o755, (busybox / "bin" / "busybox").read_bytes()),
+            **{f"modules/{name}.ko": (0o644, content) for name, content in modules.items()},
+            "drivers": (0o644, ("\n".join(lines) + "\n").encode()),
+            "init": (0o755, init.encode()),
+        }
+        tree = folder / "tree"
+        put(tree / "boot/grub/grub.cfg", menu)
+        (image,) = kernel.glob("boot/vmlinuz-*")
+        shutil.copyfile(image, tree / "vmlinuz")
+        (tree / "initrd").write_bytes(archive(files))
+        ext4_disk(folder / "disk.img", tree, DISK_MIB, disk_id=DISK_ID)
+        shutil.rmtree(tree)
+
+    return cached("takeover", key, make) / "disk.img"
