@@ -24,10 +24,10 @@ from romgen.project import Project, write_atomic
 from romgen.source import Source
 from romgen.undi_blob import behind
 
-PAGE = 4096
-BLOCK_MAX = 0xF000
-"""Most memory of one instance, bytes: base memory from 90000h to 9F000h. SeaBIOS clears what lies
-below before it boots; between there and 9FC00h, where its own data begins, a page is not whole."""
+PAGE, KIB = 4096, 1024
+BLOCK_MAX = 0xFC00
+"""Most memory of one instance, bytes: base memory from 90000h to 9FC00h. SeaBIOS clears what lies
+below before it boots, and its own data begins above."""
 
 
 def finish(
@@ -105,8 +105,8 @@ def _link(job: Job, ev_text: bytes, keep: Sequence[str]) -> _Programs:
 
 def _check_memory(layout: Layout, memory: dict[str, int]) -> None:
     """Raise where the block of asm/rom/memory.asm would be longer than it may be."""
-    parts = (memory["data"] + memory["stack"] + memory["undi_data"], memory["undi_code"])
-    block = sum(-(-part // PAGE) * PAGE for part in parts)
+    data = memory["data"] + memory["stack"] + memory["undi_data"]
+    block = -(-data // PAGE) * PAGE + -(-memory["undi_code"] // KIB) * KIB
     if block > BLOCK_MAX and layout.memory.place != "pmm":
         raise RomgenError(
             "memory-budget",

@@ -2,8 +2,8 @@
 ;
 ; Code and data that is often written do not share a page: processors and, much more, emulators pay
 ; for each write next to code that they have translated (QEMU's TCG: three times as slow altogether).
-; So the block begins with a page, the UNDI's code stands in pages of its own behind the rest, and
-; of DGROUP, whose first bytes are code, the first page is seldom written (rom.ld.j2).
+; So the block begins with a page, the UNDI's code stands in pages of its own behind the rest (its last
+; one may have the top of base memory in it), and of DGROUP, whose first bytes are code, the first page is seldom written (rom.ld.j2).
 %include "romgen.inc"
 %include "rom.inc"
 %if WITH_PXE
@@ -62,13 +62,18 @@ memory_allocate:
 %endif
         call    .paragraphs
         add     ax, di
-        call    .pages
         xchg    bx, ax                  ; BX = of all
 %if PLACE_PMM
+        push    bx
+        xchg    ax, bx
+        call    .pages                  ; what lies behind is somebody's who may write to it often
+        xchg    bx, ax
         call    memory_from_pmm
+        pop     si
         jnc     .got
+        mov     bx, si
 %endif
-%if PLACE_BASE
+%if PLACE_BASE                          ; behind it is the top of base memory
         call    memory_from_base
         jnc     .got
 %endif

@@ -11,10 +11,12 @@ from typing import Any
 
 from romgen.boot.nics import CELLS, Cell, Subject, measure
 from romgen.build import Built
+from romgen.catalog import Nic
 from romgen.errors import RomgenError
 from romgen.project import write_atomic
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+IDS_BEGIN, IDS_END = "<!-- ids: begin -->", "<!-- ids: end -->"
 NOT_MEASURED = "-"
 SIZES = ("driver code", "driver data", "UNDI code", "UNDI data", "ROM")
 
@@ -94,14 +96,38 @@ def render(data: dict[str, Any]) -> str:
     return "\n".join([*measured, "", *sized]) + "\n"
 
 
-def write_page(path: Path, data: dict[str, Any]) -> None:
-    """Replace what stands between the marks. Error: the page has no marks."""
-    text = path.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def ids(nics: Iterable[Nic]) -> str:
+    """Every adapter of the list with its PCI ids and QEMU's devices, as Markdown."""
+    rows = [
+        (
+            nic.name,
+            nic.title,
+            f"`undi/nic/{nic.driver}.asm`",
+            ", ".join(str(pci) for pci in nic.ids),
+            ", ".join(filter(None, (nic.qemu, *(device for device, _ in nic.variants)))),
+        )
+        for nic in nics
+    ]
+    return "\n".join(_table(("name", "adapter", "driver", "PCI ids", "QEMU devices"), rows)) + "\n"
+
+
+def write_page(path: Path, data: dict[str, Any], nics: Iterable[Nic]) -> None:
+    """Replace what stands between the marks; without measurements those that are there stay.
+
+    Error: the page has no marks.
+    """
+    if data["cells"]:
+        _replace(path, (BEGIN, END), render(data))
+    _replace(path, (IDS_BEGIN, IDS_END), ids(nics))
+
+
+def _replace(path: Path, marks: tuple[str, str], content: str) -> None:
+    first, last = marks
+    before, begin, rest = path.read_text().partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise RomgenError("page-marks", str(path), f"the page has no {BEGIN} ... {END}")
-    write_atomic(path, f"{before}{BEGIN}\n{render(data)}{END}{after}")
+        raise RomgenError("page-marks", str(path), f"the page has no {first} ... {last}")
+    write_atomic(path, f"{before}{first}\n{content}{last}{after}")
 
 
 def store(path: Path, data: dict[str, Any]) -> None:

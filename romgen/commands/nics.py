@@ -31,6 +31,9 @@ def add_parser(sub: Subparsers) -> None:
     )
     parser.add_argument("--jobs", type=int, default=JOBS, metavar="N", help=f"default: {JOBS}")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
+    parser.add_argument(
+        "--page", action="store_true", help=f"only write {PAGE} anew, from build/nics.json"
+    )
     parser.set_defaults(run=run)
 
 
@@ -42,6 +45,9 @@ def run(args: argparse.Namespace) -> int:
     nics = load_nics(project.tables / "nics.toml", project.root)
     store = project.build / "nics.json"
     data = nic_table.load(store)
+    if args.page:
+        nic_table.write_page(project.root / PAGE, data, nics.values())
+        return EXIT_OK
     work: list[tuple[Subject, str]] = []
     for name in args.layouts or names(project.layouts, project.root):
         layout = load_layout(project.layouts, name, nics, project.root)
@@ -65,5 +71,5 @@ def run(args: argparse.Namespace) -> int:
     good = nic_table.run_cells(work, args.jobs, done)
     nic_table.store(store, data)
     if args.write:
-        nic_table.write_page(project.root / PAGE, data)
+        nic_table.write_page(project.root / PAGE, data, nics.values())
     return EXIT_OK if good else EXIT_BOOT

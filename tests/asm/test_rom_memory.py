@@ -61,8 +61,8 @@ def base_memory(machine: Machine) -> int:
 
 
 def paragraphs(machine: Machine) -> int:
-    code = (machine.address("undi_code_size") + 15) // 16
-    return pages(code_at(machine) + code)
+    """Of the block; of one by PMM whole pages."""
+    return code_at(machine) + (machine.address("undi_code_size") + 15) // 16
 
 
 def code_at(machine: Machine) -> int:
@@ -77,7 +77,7 @@ def pages(size: int) -> int:
 
 def base_kib(machine: Machine) -> int:
     """KiB of base memory that are left: the block begins with a page."""
-    return (639 - paragraphs(machine) // 64) // 4 * 4
+    return (639 + -paragraphs(machine) // 64) // 4 * 4
 
 
 def variable(machine: Machine, segment: int, name: str, size: int = 2) -> int:
@@ -88,7 +88,9 @@ def variable(machine: Machine, segment: int, name: str, size: int = 2) -> int:
 def check_layout(machine: Machine, segment: int) -> None:
     """The three areas follow one another, DGROUP is zero but for what memory.asm keeps there."""
     assert variable(machine, segment, "memory_segment") == segment
-    assert variable(machine, segment, "memory_paragraphs") == paragraphs(machine)
+    size = paragraphs(machine)
+    by_pmm = variable(machine, segment, "memory_pmm", 4) != 0
+    assert variable(machine, segment, "memory_paragraphs") == (pages(size) if by_pmm else size)
     data = segment + machine.address("dgroup_paragraphs")
     assert variable(machine, segment, "undi_ds_seg") == data
     assert variable(machine, segment, "undi_cs_seg") == segment + code_at(machine)
@@ -109,7 +111,7 @@ def check_layout(machine: Machine, segment: int) -> None:
 
 
 def noise(machine: Machine, linear: int) -> None:
-    size = paragraphs(machine) * 16
+    size = pages(paragraphs(machine)) * 16
     machine.allow(linear, size, "block")
     machine.write(linear, b"\xa5" * size)
 
@@ -119,7 +121,7 @@ def test_pmm_gives_permanent_conventional_memory(machine: Machine) -> None:
     noise(machine, 0xD0000)
     result = machine.call("memory_allocate")
     assert not result.cf and result.ax == 0xD000
-    assert pmm.calls == [(0, paragraphs(machine), 0xFFFFFFFF, CONVENTIONAL_PERMANENT_ALIGNED)]
+    assert pmm.calls == [(0, pages(paragraphs(machine)), 0xFFFFFFFF, CONVENTIONAL_PERMANENT_ALIGNED)]
     assert base_memory(machine) == 639
     check_layout(machine, 0xD000)
     assert variable(machine, 0xD000, "memory_pmm", 4) == 0xD0000
@@ -131,7 +133,7 @@ def test_memory_of_a_pmm_without_permanence_is_not_used(machine: Machine) -> Non
     noise(machine, kib * 1024)
     result = machine.call("memory_allocate")
     assert not result.cf and result.ax == kib * 64
-    assert [call[:2] for call in pmm.calls] == [(0, paragraphs(machine)), (2, 0x50000)]
+    assert [call[:2] for call in pmm.calls] == [(0, pages(paragraphs(machine))), (2, 0x50000)]
     assert base_memory(machine) == kib
     check_layout(machine, result.ax)
 

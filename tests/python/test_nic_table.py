@@ -54,11 +54,12 @@ def test_a_variant_goes_by_one_of_the_ids(tiny_project: Project) -> None:
 
 def test_page(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{nic_table.BEGIN}\nold\n{nic_table.END}\nafter\n")
+    marks = f"{nic_table.IDS_BEGIN}\n{nic_table.IDS_END}"
+    page.write_text(f"before\n{nic_table.BEGIN}\nold\n{nic_table.END}\n{marks}\nafter\n")
     data = nic_table.load(tmp_path / "absent.json")
     nic_table.keep(data, SUBJECT, "boot", Cell(True, "55 checks"))
     nic_table.store(tmp_path / "kept.json", data)
-    nic_table.write_page(page, nic_table.load(tmp_path / "kept.json"))
+    nic_table.write_page(page, nic_table.load(tmp_path / "kept.json"), [])
     text = page.read_text()
     missing = " | ".join(["-"] * (len(CELLS) - 1))
     assert f"| e1000 | e1000-82544gc | 55 checks | {missing} |" in text
@@ -68,8 +69,15 @@ def test_page(tmp_path: Path) -> None:
 def test_page_without_marks(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("nothing\n")
-    with pytest.raises(RomgenError, match="has no <!-- measured"):
-        nic_table.write_page(page, nic_table.load(tmp_path / "absent.json"))
+    with pytest.raises(RomgenError, match="has no <!-- ids"):
+        nic_table.write_page(page, nic_table.load(tmp_path / "absent.json"), [])
+
+
+def test_the_page_has_the_ids_of_the_list() -> None:
+    """`romgen nics --page` writes them."""
+    project = Project()
+    nics = load_nics(project.tables / "nics.toml")
+    assert nic_table.ids(nics.values()) in (project.root / "docs/adapters.md").read_text()
 
 
 def test_a_storm_has_every_length(tmp_path: Path) -> None:
@@ -116,5 +124,5 @@ def test_universal_mistakes(tiny_project: Project, nics: str, message: str) -> N
 def test_memory_that_a_bios_would_clear(tiny_project: Project) -> None:
     driver = tiny_project.root / "undi/nic/e1000.asm"
     driver.write_text(driver.read_text() + "\n resb 61440\n")
-    with pytest.raises(RomgenError, match="needs 69632 bytes of memory, 8192 too many"):
+    with pytest.raises(RomgenError, match="needs 66560 bytes of memory, 2048 too many"):
         build(tiny_project, "iscsi-e1000")
