@@ -39,7 +39,7 @@ test-os:
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup tests/systems $(ARGS)
 
 test-nics:
-	@tools/bootstrap.sh boot
+	@tools/bootstrap.sh os
 	@$(ROMGEN) nics --write $(ARGS)
 
 test-matrix:
