@@ -35,6 +35,7 @@ test iscsi-test-cu libiscsi-bin
 test mcopy mtools
 test /usr/lib/ipxe/qemu/pxe-e1000.rom ipxe-qemu
 test /usr/lib/ipxe/undionly.kpxe ipxe
+test /usr/lib/PXELINUX/pxelinux.0 pxelinux
 test /usr/share/seabios/vgabios-stdvga.bin seabios
 test bochs bochs
 test /usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so bochs-term

@@ -20,7 +20,7 @@ extern error_detail, error_print
 extern ev_boot_protocol, ev_lines, ev_link_delay, ev_load
 extern memory_allocate, memory_base_after, memory_base_before, memory_segment
 extern message_pxe_address, message_pxe_banner, message_pxe_file, message_pxe_gateway
-extern message_pxe_link, message_pxe_off, message_pxe_size
+extern message_pxe_link, message_pxe_no_size, message_pxe_off, message_pxe_size
 extern net_gateway, net_init, net_poll
 extern print_message
 %if WITH_ISCSI
@@ -173,6 +173,8 @@ pxe_connect:
         clc
         ret
 .no_file:
+        mov     si, message_pxe_no_size ; the line of the file's name ends
+        call    print_message
         call    pxe_tftp_error
         mov     eax, [pxe_server]
         mov     [error_detail], eax

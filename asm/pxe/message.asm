@@ -7,6 +7,7 @@ global message_pxe_address:data
 global message_pxe_gateway:data
 global message_pxe_file:data
 global message_pxe_size:data
+global message_pxe_no_size:data
 global message_pxe_off:data
 
 extern boot_bdf, pxe_dev, pxe_fn
@@ -20,4 +21,5 @@ MSG message_pxe_address, "  Address ", F_IP, net_ip, ", mask ", F_IP, net_mask, 
 MSG message_pxe_gateway, "  Gateway ", F_IP, net_gateway, CRLF
 MSG message_pxe_file, "  File ", F_IP, pxe_server, ":", F_STR, pxe_file
 MSG message_pxe_size, ", ", F_DEC32, pxe_file_size, " bytes", CRLF
+MSG message_pxe_no_size, CRLF
 MSG message_pxe_off, "  BootProtocol is not PXE: nothing to do", CRLF

@@ -162,7 +162,8 @@ def test_no_file(pxe_machine: Machine, status: int, error: str) -> None:
 
     pxe_machine.replace("net_init", init)
     lines = boot(pxe_machine)
-    assert f"RG-{ERRORS[error]} " in lines[-1] and "(192.0.2.1)" in lines[-1]
+    assert lines[-2] == "  File 192.0.2.1:boot/pxelinux.0"
+    assert lines[-1].startswith(f"RG-{ERRORS[error]} ") and "(192.0.2.1)" in lines[-1]
     assert world.trace[-1] == "undi_close"
 
 
