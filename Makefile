@@ -5,6 +5,7 @@
 #   make test [ARGS="..."]                        every test
 #   make test-os [ARGS="..."]                     real operating systems, with a table in build/report
 #   make test-nics [ARGS="iscsi-e1000"]           each adapter in QEMU, half an hour; writes docs/adapters.md
+#   make test-netboot [ARGS="-k virtio"]          each boot program through each network boot ROM, five minutes
 #   make test-matrix [ARGS="-k killed"]           boots over a bad wire, from LIO and istgt; as root; docs/interop.md
 #   make bench [ARGS="--nic e1000 --pairs 1"]     against iPXE, in turn; writes docs/benchmarks.md
 #   make release [KEY=file] [ARGS="..."]          of the tag at HEAD; without KEY unsigned (docs/guide/release.md)
@@ -17,7 +18,7 @@
 PYTHON = .venv/bin/python
 ROMGEN = $(PYTHON) -m romgen
 
-.PHONY: rom boot test test-os test-nics test-matrix bench release lint coverage counts fuzz clean
+.PHONY: rom boot test test-os test-nics test-netboot test-matrix bench release lint coverage counts fuzz clean
 
 rom:
 	@tools/bootstrap.sh rom
@@ -41,6 +42,10 @@ test-os:
 test-nics:
 	@tools/bootstrap.sh os
 	@$(ROMGEN) nics --write $(ARGS)
+
+test-netboot:
+	@tools/bootstrap.sh test
+	@$(PYTHON) -m pytest -n 2 tests/netboot $(ARGS)
 
 test-matrix:
 	@tools/bootstrap.sh test

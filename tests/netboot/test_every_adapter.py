@@ -8,17 +8,26 @@ import pytest
 
 from romgen.boot import netboot
 from romgen.build import build
-from romgen.catalog import load_nics
+from romgen.catalog import Nic, load_nics
 from romgen.project import ROOT, Project
 
 NICS = [nic for nic in load_nics(Project(ROOT).tables / "nics.toml").values() if nic.qemu]
 
 
+@pytest.fixture(scope="module", params=NICS, ids=lambda nic: nic.name)
+def nic(request: pytest.FixtureRequest) -> Nic:
+    found = request.param
+    assert isinstance(found, Nic)
+    return found
+
+
+@pytest.fixture(scope="module", params=["pxe", "dual"])
+def rom(request: pytest.FixtureRequest, nic: Nic, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("build")
+    return build(Project(ROOT, folder), f"{request.param}-{nic.name}").rom
+
+
 @pytest.mark.parametrize("loader", list(netboot.LOADERS))
-@pytest.mark.parametrize("kind", ["pxe", "dual"])
-@pytest.mark.parametrize("nic", NICS, ids=lambda nic: nic.name)
-def test_boot(nic: object, kind: str, loader: str, tmp_path: Path) -> None:
-    name, device = getattr(nic, "name", ""), getattr(nic, "qemu", "")
-    rom = build(Project(ROOT, tmp_path / "build"), f"{kind}-{name}").rom
-    result = netboot.boot(rom, device, loader, tmp_path, netboot.PXE_EV)
+def test_boot(nic: Nic, rom: Path, loader: str, tmp_path: Path) -> None:
+    result = netboot.boot(rom, nic.qemu, loader, tmp_path, netboot.PXE_EV)
     assert result.ok, result.run.console.text
