@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from romgen.boot.process import run_tool
@@ -39,6 +40,7 @@ FILES = {
     "usr/local/sbin/romgen-report": "romgen-report",
 }
 """Place in the system -> name in qemu/systems/debian/."""
+UNITS = ("romgen-report.service", "romgen-install.service")
 
 
 def mirror() -> str:
@@ -65,7 +67,7 @@ def debian_root(packages: tuple[str, ...] = PACKAGES) -> Path:
     return cached("debian-root", f"1 {SUITE} {packages}", make) / "root"
 
 
-def _files(root: str) -> dict[str, str]:
+def our_files(root: str = LABEL) -> dict[str, str]:
     """The files of ours for a system whose root has the label `root`."""
     values = {"LABEL": LABEL, "LOCAL": LOCAL, "WRITTEN": WRITTEN, "DISK_ID": f"{DISK_ID:#x}"}
     files = {place: recipe(f"debian/{name}", **values) for place, name in FILES.items()}
@@ -75,30 +77,41 @@ def _files(root: str) -> dict[str, str]:
     return files
 
 
-def _disk(name: str, label: str) -> Path:
-    files = _files(label)
+def disk_of(
+    name: str,
+    root: Callable[[], Path],
+    key: str,
+    files: Mapping[str, str],
+    units: Sequence[str] = UNITS,
+    *,
+    label: str = LABEL,
+) -> Path:
+    """The disk with the system `root()` and `files` and `units` of ours. Do not write to it.
+
+    key: changes whenever the system does
+    """
 
     def make(folder: Path) -> None:
         tree = folder / "tree"
-        run_tool(["cp", "-al", str(debian_root()), str(tree)], timeout=PATIENCE)
+        run_tool(["cp", "-al", str(root()), str(tree)], timeout=PATIENCE)
         for place, text in files.items():
             put(tree / place, text, 0o755 if text.startswith("#!") else 0o644)
         put(tree / "etc/hostname", "romgen-guest\n")
         wants = tree / "etc/systemd/system/multi-user.target.wants"
         wants.mkdir(parents=True, exist_ok=True)
-        for unit in ("romgen-report.service", "romgen-install.service"):
+        for unit in units:
             (wants / unit).symlink_to(f"../{unit}")
         ext4_disk(folder / "disk.img", tree, DISK_MIB, disk_id=DISK_ID, label=label)
         shutil.rmtree(tree)
 
-    return cached(name, f"{VERSION} {PACKAGES} {files} {DISK_MIB}", make) / "disk.img"
+    return cached(name, f"{VERSION} {key} {files} {units} {DISK_MIB}", make) / "disk.img"
 
 
 def debian_disk() -> Path:
     """The disk whose root is on the target. Do not write to it."""
-    return _disk("debian", LABEL)
+    return disk_of("debian", debian_root, f"{PACKAGES}", our_files())
 
 
 def local_disk() -> Path:
     """A local disk with the same system, which installs itself on what the iBFT names."""
-    return _disk("debian-local", LOCAL)
+    return disk_of("debian-local", debian_root, f"{PACKAGES}", our_files(LOCAL), label=LOCAL)

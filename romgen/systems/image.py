@@ -73,3 +73,11 @@ def file_in(image: Path, path: str) -> bytes | None:
     content = copy.read_bytes()
     copy.unlink()
     return content
+
+
+def names_in(image: Path, folder: str) -> list[str]:
+    """The names in a folder of the image's file system; none where it is not there."""
+    listed = run_tool(["debugfs", "-R", f"ls -p {folder}",
+                       f"{image}?offset={PART_FIRST * SECTOR}"], timeout=PATIENCE)  # fmt: skip
+    fields = (line.split("/") for line in listed.splitlines())
+    return sorted(each[5] for each in fields if len(each) > 6 and each[5] not in (".", ".."))

@@ -63,15 +63,24 @@ def kernel_package() -> str:
     return found
 
 
-def unpacked(package: str) -> Path:
-    """Folder with the package's files."""
+def downloaded(package: str) -> Path:
+    """The package's file."""
     version = candidate(package)
 
     def fetch(folder: Path) -> None:
         run_tool(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download",
                   f"{package}={version}"], cwd=folder, timeout=PATIENCE)  # fmt: skip
         (file,) = folder.glob("*.deb")
-        run_tool(["dpkg-deb", "-x", str(file), str(folder / "files")], timeout=PATIENCE)
-        file.unlink()
+        file.rename(folder / "package.deb")
 
-    return cached(package, f"{package} {version}", fetch) / "files"
+    return cached(f"{package}-deb", f"{package} {version}", fetch) / "package.deb"
+
+
+def unpacked(package: str) -> Path:
+    """Folder with the package's files."""
+    file = downloaded(package)
+
+    def unpack(folder: Path) -> None:
+        run_tool(["dpkg-deb", "-x", str(file), str(folder / "files")], timeout=PATIENCE)
+
+    return cached(package, f"{package} {candidate(package)}", unpack) / "files"

@@ -12,8 +12,11 @@ from pathlib import Path
 
 from romgen.boot import ev
 from romgen.boot.console import RomMessage, rom_messages
+from romgen.boot.netns import BadWire
 from romgen.boot.qemu import Machine, Nic, Qmp, Run, Stop, run
 from romgen.boot.tgt import Account, Lun, Tgtd
+from romgen.boot.wire import Plan
+from romgen.boot.wire_boot import FIRST, INITIATOR, PORT, PREFIX_LENGTH
 from romgen.errors import RomgenError
 from romgen.project import Project, write_atomic
 
@@ -35,6 +38,7 @@ class SystemBoot:
     name: of the report and the picture; disk: exported as LUN 1, written to
     ev: variables added or replaced; accounts: of the target; mac: the adapter's
     shot: regular expression of the line at which its screen is pictured
+    vlan: of the wire; its target is in a network namespace then (needs root); 0: no wire
     expect: what ends the run, None: the machine ends by itself; extra: arguments of QEMU
     """
 
@@ -46,6 +50,7 @@ class SystemBoot:
     shot: str = rf"^{SHOT}\s*$"
     expect: str | None = None
     mac: str = MAC
+    vlan: int = 0
     memory_mib: int = MEMORY_MIB
     extra: tuple[str, ...] = ()
 
@@ -91,14 +96,13 @@ def boot_system(
 
     with contextlib.ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="romgen-system-")))
-        lun = Lun(LUN, what.disk)
-        tgt = stack.enter_context(Tgtd(ev.TARGET_NAME, [lun], accounts=what.accounts))
+        tgt, variables, netdev, wire = _network(stack, work, what)
         machine = Machine(
-            nic=Nic(device, rom, mac=what.mac),
-            ev=ev.for_tgtd(tgt, LUN, **what.ev),
+            nic=Nic(device, rom, netdev=netdev, mac=what.mac),
+            ev=ev.for_tgtd(tgt, LUN, **{**variables, **what.ev}),
             memory_mib=what.memory_mib,
             emulator=EMULATOR,
-            extra=(*VGA, *what.extra),
+            extra=(*VGA, *wire, *what.extra),
         )
         expect = re.compile(what.expect) if what.expect is not None else None
         stop = Stop(what.timeout, expect)
@@ -114,6 +118,22 @@ def boot_system(
         messages=rom_messages(result.console.lines),
         pictures=pictures,
     )
+
+
+def _network(
+    stack: contextlib.ExitStack, work: Path, what: SystemBoot
+) -> tuple[Tgtd, dict[str, str], str | None, tuple[str, ...]]:
+    """The running target, variables that lead to it, the adapter's netdev, QEMU's arguments."""
+    luns = [Lun(LUN, what.disk)]
+    if not what.vlan:
+        tgt = Tgtd(ev.TARGET_NAME, luns, accounts=what.accounts)
+        return stack.enter_context(tgt), {}, "", ()
+    wire = BadWire(work, Plan(vlan=what.vlan), f"{FIRST}/{PREFIX_LENGTH}")
+    stack.enter_context(wire)
+    tgt = Tgtd(ev.TARGET_NAME, luns, what.accounts, port=PORT, host=FIRST, prefix=wire.command())
+    hub = ("-netdev", f"{wire.netdev},id=wire0", "-netdev", "hubport,id=port1,hubid=0,netdev=wire0")
+    variables = {"InitiatorIP": INITIATOR, "TargetIP": FIRST, "VLAN": str(what.vlan)}
+    return stack.enter_context(tgt), variables, None, hub
 
 
 def report_folder(project: Project) -> Path:

@@ -22,9 +22,7 @@ def test_an_installed_system_boots(
     with disk.open("wb") as empty:
         empty.truncate(DISK_MIB * MIB)
     drive = ("-drive", f"if=ide,format=raw,snapshot=on,file={local}")
-    install = boot_system(
-        project, rom, device, SystemBoot("install", disk, 1500, extra=drive)
-    )
+    install = boot_system(project, rom, device, SystemBoot("install", disk, 1500, extra=drive))
     text = install.run.console.text[-3000:]
     assert install.lines and install.lines[-1] == "@done", text
     (source,) = install.values("local")
