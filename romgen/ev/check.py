@@ -7,11 +7,13 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from romgen.ev.model import ERROR, WARNING, Fault, Parsed, Values
-from romgen.ev.table import Table
+from romgen.ev.table import IBFT_ROOM, Table
 
 Broken = tuple[str, Fault, str, str]
 """Severity, fault, the variable, and the variable whose line is to blame."""
 
+IBFT_STRINGS = 1024
+"""Bytes that the ROM's iBFT has for strings, each with a NUL (asm/include/ibft.inc)."""
 _CHAP_LEVEL = {"None": 0, "CHAP": 1, "MutualCHAP": 2}
 
 
@@ -97,3 +99,29 @@ def _refused(rows: Table, found: Parsed) -> Iterator[Broken]:
         if row.refused and used and row.name in found.lines:
             text = f"this version's ROM does not have {row.name} yet"
             yield ERROR, Fault("EV_REFUSED", text, "remove the line"), row.name, row.name
+
+
+def check_ibft(found: Parsed) -> Iterator[Broken]:
+    """The names and secrets fit into the table for the operating system; a rule of the tools alone.
+
+    The ROM boots without the table (RG-1012), but then the system does not find its root.
+    """
+    values = found.values
+    strings = [values.initiator_name, max(values.target_name, values.target_name2, key=len)]
+    level = _CHAP_LEVEL[values.auth_method]
+    blame = "TargetName"
+    if level:
+        strings.append(values.chap_username)
+        blame = "CHAPUsername"
+    if level == 2:
+        strings.append(values.chapm_username)
+    sizes = [len(text) for text in strings]
+    sizes += [len(secret) for secret in (values.chap_secret, values.chapm_secret)[:level]]
+    room = sum(size + 1 for size in sizes if size)
+    if room > IBFT_STRINGS:
+        fault = Fault(
+            IBFT_ROOM,
+            f"names and secrets need {room} bytes of the table for the operating system",
+            f"it has {IBFT_STRINGS}: shorten them",
+        )
+        yield ERROR, fault, blame, blame

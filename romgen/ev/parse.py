@@ -10,9 +10,10 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-from romgen.ev.check import check
+from romgen.ev.check import check, check_ibft
 from romgen.ev.model import ERROR, WARNING, Fault, Finding, Parsed, Values
 from romgen.ev.table import Table, Variable, numbers, table
 from romgen.ev.types import TAKE
@@ -186,7 +187,10 @@ class _Reader:
                 if source.field in self.values:
                     self.values[row.field] = self.values[source.field]
         self.found.values = Values(**self.values)
-        for severity, fault, name, line_of in check(self.rows, self.found, given):
+        broken = check(self.rows, self.found, given)
+        if self.unknown == ERROR:
+            broken = chain(broken, check_ibft(self.found))
+        for severity, fault, name, line_of in broken:
             line = self.found.lines.get(line_of, 0)
             self.report(severity, fault, line, name)
         return self.found
@@ -216,7 +220,8 @@ def _clearer(row: Variable, text: str, fault: Fault) -> Fault:
 def parse(text: bytes, *, unknown: str = ERROR, rows: Table | None = None) -> Parsed:
     """Values and findings of a text of boot variables.
 
-    unknown: severity of an unknown name: `error` for the tools, `warning` as in the ROM
+    unknown: severity of an unknown name: `error` for the tools, `warning` as in the ROM, which
+    leaves out the rules that are the tools' own, too
     """
     reader = _Reader(rows or table(), unknown)
     if len(text) > TEXT_MAX:

@@ -32,6 +32,9 @@ SIZES = {
 }
 """Bytes of a value in the ROM's data segment by type. A secret's length follows it as a word."""
 
+IBFT_ROOM = "IBFT_ROOM"
+"""The rule that is the tools' alone: the ROM sees only at the end what the table has to hold."""
+
 WITH_RANGE = ("number", "vlan", "lun")
 WITH_CHOICES = ("enum", "bool", "vlan", "algorithms")
 ALGORITHM_BASE = 5
@@ -199,10 +202,11 @@ def table() -> Table:
 
 @cache
 def numbers() -> dict[str, int]:
-    """Numbers of the 2000s by name (`EV_LINE`), from `romgen/tables/errors`."""
+    """Numbers of the 2000s and of IBFT_ROOM by name, from `romgen/tables/errors`."""
     project = Project()
     entries = load_errors(project.tables / "errors", project.root)
     found = {entry.name: entry.number for entry in entries if 2000 <= entry.number < 3000}
+    found |= {entry.name: entry.number for entry in entries if entry.name == IBFT_ROOM}
     if not found:
         raise RomgenError("error-table", "romgen/tables/errors", "no numbers from 2000 to 2999")
     return found

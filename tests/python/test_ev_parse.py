@@ -223,3 +223,26 @@ def test_what_a_rom_cannot_do_is_refused(line: str, fine: str) -> None:
     assert parse((BASE + fine).encode(), rows=rows).findings == []
     assert parse((BASE + line).encode(), rows=rows).verdict == (numbers()["EV_REFUSED"], 6)
     assert parse((BASE + line).encode()).findings == []
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_what_the_ibft_cannot_hold_is_refused(over: int) -> None:
+    """1,024 bytes for strings, each with its NUL; the secrets count as bytes, not as hex digits."""
+    long = "iqn.2003-05.com.example:" + "n" * 199  # 223 characters
+    base = BASE.replace("iqn.2003-05.com.example:client", long)
+    base = base.replace("iqn.2003-05.com.example:disk", long)
+    user = "u" * (1024 - 2 * 224 - 2 * 201 - 1 + over)
+    more = f"AuthMethod=MutualCHAP\nCHAPUsername={user}\nCHAPSecret=0x{'5a' * 200}\n"
+    more += f"CHAPMSecret=0x{'5b' * 200}\n"
+    if not over:
+        assert found(more, base) == []
+        return
+    fault = only(more, base)
+    assert (fault.severity, fault.number, fault.variable) == (ERROR, 1012, "CHAPUsername")
+    assert parse((base + more).encode(), unknown=WARNING).findings == []  # the ROM boots
+
+
+def test_accounts_that_are_not_used_need_no_room_in_the_ibft() -> None:
+    long = "iqn.2003-05.com.example:" + "n" * 199
+    base = BASE.replace("iqn.2003-05.com.example:client", long)
+    assert found(f"CHAPUsername={'u' * 255}\nCHAPSecret=0x{'5a' * 240}\n", base) == []

@@ -9,7 +9,7 @@ import pytest
 from romgen.catalog import load_errors
 from romgen.commands.ev import document
 from romgen.errors import RomgenError
-from romgen.ev.table import load_table, numbers, table
+from romgen.ev.table import IBFT_ROOM, load_table, numbers, table
 from romgen.ev.types import TAKE
 from romgen.project import Project
 
@@ -76,7 +76,7 @@ ABOUT = {
 
 def test_messages_of_the_rom_fit_on_a_line_of_the_screen() -> None:
     entries = {entry.name: entry for entry in load_errors(Project().tables / "errors")}
-    for name in numbers():
+    for name in numbers().keys() - {IBFT_ROOM}:  # no variable's name stands before that one
         entry = entries[name]
         kinds = ABOUT.get(name, tuple(TAKE))
         longest = max((len(row.name) for row in table() if row.type in kinds), default=-2)
