@@ -26,7 +26,7 @@ DISK_MIB = 1536
 DISK_ID = 0x1BF70001
 LABEL = "romgen-root"
 WRITTEN = "/romgen-was-here"
-VERSION = 1
+VERSION = 2
 """Of what this module does: part of the cache's key."""
 LOCAL = "romgen-local"
 """Label of the disk that an installation starts from."""
@@ -101,6 +101,8 @@ def disk_of(
         wants.mkdir(parents=True, exist_ok=True)
         for unit in units:
             (wants / unit).symlink_to(f"../{unit}")
+        # Its prompt would stand before a line of ours.
+        (tree / "etc/systemd/system/serial-getty@.service").symlink_to("/dev/null")
         ext4_disk(folder / "disk.img", tree, DISK_MIB, disk_id=DISK_ID, label=label)
         shutil.rmtree(tree)
 
