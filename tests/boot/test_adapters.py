@@ -24,8 +24,12 @@ def play(
     wires: tuple[str, ...],
     texts: list[dict[str, str] | None],
     memory_mib: int = 64,
+    everybody: bool = True,
 ) -> tuple[Run, GuestReport]:
-    """wires: "good" or "unplugged"; texts: changes for each adapter, None: no own file."""
+    """wires: "good" or "unplugged"; texts: changes for each adapter, None: no own file.
+
+    everybody: there is a file for all adapters that have none of their own
+    """
     luns = []
     for number, disk in DISKS.items():
         image = folder / f"{number}.img"
@@ -44,8 +48,9 @@ def play(
             )
             for index, (wire, text) in enumerate(zip(wires, texts, strict=True))
         ]
-        everybody = ev.for_tgtd(tgt, 1, ForceBoot="True", ConnectTimeout="3", ConnectRetries="0")
-        machine = Machine(nics[0], ev=everybody, more_nics=tuple(nics[1:]), memory_mib=memory_mib)
+        text = ev.for_tgtd(tgt, 1, ForceBoot="True", ConnectTimeout="3", ConnectRetries="0")
+        common = text if everybody else None
+        machine = Machine(nics[0], ev=common, more_nics=tuple(nics[1:]), memory_mib=memory_mib)
         result = run(machine, Stop(90), folder)
     report = guest_report(result.console.lines)
     assert result.status == EXIT_PASS and report.complete, result.console.text
@@ -75,6 +80,15 @@ def test_the_second_adapter_boots_where_the_first_cannot(
     assert why in result.console.text
     assert "Boot variables: fw_cfg opt/romgen/ev-00.1d.0\n" in result.console.text
     assert report.facts["drive"] == ["80"]
+    assert ids(report) == names(2)
+
+
+def test_the_second_adapter_boots_where_the_first_has_no_variables(
+    rom: Path, device: str, tmp_path: Path
+) -> None:
+    texts = [None, {"LUN": "2"}]
+    result, report = play(rom, device, tmp_path, ("good", "good"), texts, everybody=False)
+    assert "RG-2001" in result.console.text
     assert ids(report) == names(2)
 
 
