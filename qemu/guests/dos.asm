@@ -10,8 +10,8 @@
 ; Checks: "chs.*", "v86.*". More defines than guest.inc has: PATTERN_*, PATTERN_FIRST, WRITE_FIRST,
 ; WRITE_END, COPY_FROM, COPY_TO, COPY_COUNT.
 
-; Between the ROM and the memory that SeaBIOS gives it: from D8000h up at most.
-%define UMB_AT  0xD0000
+; Between the ROM, which may stand behind a VGA BIOS, and the memory that SeaBIOS gives it.
+%define UMB_AT  0xD4000
 %define UMB_END 0xD8000
 %define UMB_FROM 0x200000
 
@@ -22,8 +22,8 @@ RETRIES         equ 5                   ; DOS makes a call again that often
 PLACES          equ 8                   ; buffers and stacks below: a sector's number chooses
 GUARD           equ 0x5AA5C33C          ; around the buffer
 UMB_SEG         equ UMB_AT >> 4
-UMB_SECTORS     equ 48                  ; of the 64: the stack lies above them
-UMB_STACK       equ 0x7FFD              ; odd
+UMB_SECTORS     equ 24                  ; of the 32: the stack lies above them
+UMB_STACK       equ 0x3FFD              ; odd
 UMB_MARK        equ UMB_SECTORS * SECTOR ; a dword of the guest's own
 LOW_BUFFER      equ 0x2FF08             ; across 30000h
 LOW_SECTORS     equ 64

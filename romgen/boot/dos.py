@@ -10,10 +10,11 @@ from romgen.boot import ev
 from romgen.boot.console import GuestReport, guest_report
 from romgen.boot.disk import TICKS_PER_SECOND, DosDisk, differences
 from romgen.boot.guest import EXIT_PASS
-from romgen.boot.qemu import Machine, Nic, Run, Stop, run
+from romgen.boot.qemu import Machine, Nic, Qmp, Run, Stop, run
 from romgen.boot.tgt import Lun, Tgtd
 
 LUN = 1
+VGA = ("-vga", "std")
 IO_TIMEOUT = 3
 REACHED_BY_MEMORY = frozenset({"e1000", "vmxnet3"})
 """QEMU's devices whose registers lie above 1 MiB and nowhere else: out of reach in V86 mode."""
@@ -30,15 +31,26 @@ class DosBoot:
     problems: list[str]
 
 
-def dos_boot(rom: Path, device: str, disk: DosDisk, timeout: float = 90.0) -> DosBoot:
-    """Boot the disk through this ROM. Errors: tool missing, QEMU or tgtd do not start."""
+def dos_boot(
+    rom: Path, device: str, disk: DosDisk, timeout: float = 90.0, picture: Path | None = None
+) -> DosBoot:
+    """Boot the disk through this ROM. Errors: tool missing, QEMU or tgtd do not start.
+
+    picture: the machine has a screen, which goes into this PNG file near the end
+    """
+
+    def on_line(line: str, qmp: Qmp) -> None:
+        if picture is not None and line.startswith("@fact v86"):
+            qmp.execute("screendump", filename=str(picture), format="png")
+
     with tempfile.TemporaryDirectory(prefix="romgen-dos-") as name:
         folder = Path(name)
         image = folder / "disk.img"
         image.write_bytes(disk.image())
         with Tgtd(ev.TARGET_NAME, [Lun(LUN, image)]) as tgt:
             text = ev.for_tgtd(tgt, LUN, IOTimeout=str(IO_TIMEOUT))
-            result = run(Machine(Nic(device, rom), ev=text), Stop(timeout), folder)
+            machine = Machine(Nic(device, rom), ev=text, extra=() if picture is None else VGA)
+            result = run(machine, Stop(timeout), folder, on_line=on_line)
         reached = device not in REACHED_BY_MEMORY
         problems = differences(image, disk.image_after(copied=reached))
     report = guest_report(result.console.lines)

@@ -12,7 +12,7 @@ from romgen.boot.dos import REACHED_BY_MEMORY, dos_boot
 from romgen.boot.run import qemu_device
 from romgen.build import build
 from romgen.project import ROOT, Project
-from romgen.systems.run import Booted, record
+from romgen.systems.run import Booted, record, report_folder
 
 NICS = ("e1000", "e1000e", "eepro100", "ne2k", "pcnet", "rtl8139", "virtio", "vmxnet3")
 DISK = DosDisk(sectors=16 * MIB_SECTORS)
@@ -22,10 +22,12 @@ DISK = DosDisk(sectors=16 * MIB_SECTORS)
 def test_it_copies_files_under_a_memory_manager(project: Project, tmp_path: Path, nic: str) -> None:
     rom = build(Project(ROOT, tmp_path), f"iscsi-{nic}").rom
     device = qemu_device(project, nic)
-    booted = dos_boot(rom, device, DISK, timeout=400)
+    picture = report_folder(project) / f"dos-{nic}.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    booted = dos_boot(rom, device, DISK, timeout=400, picture=picture)
     text = booted.run.console.text
     assert booted.problems == [], text
     v86 = "refused at once" if device in REACHED_BY_MEMORY else "copies 4 MiB"
     messages = rom_messages(booted.run.console.lines)
-    row = Booted(booted.run, [], booted.run.seconds, 0, messages, [])
+    row = Booted(booted.run, [], booted.run.seconds, 0, messages, [picture])
     record(project, f"dos-{nic}", f"DOS-like program, {device}; under V86: {v86}", row)
