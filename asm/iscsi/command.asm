@@ -4,6 +4,8 @@
 %include "iscsi.inc"
 
 global iscsi_command:function
+global command_start:function
+global command_wait:function
 global iscsi_pump:function
 global iscsi_expired:function
 global undi_unreachable:function
@@ -32,6 +34,7 @@ global cmd_sense_length:data
 global seq_left:data
 global r2t_count:data
 extern swap_eax
+extern ahead_due
 extern pdu_begin
 extern pdu_lun
 extern pdu_commit
@@ -212,33 +215,54 @@ command_reset:
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 iscsi_command:
+        call    command_start
+        jnc     command_wait
+        call    iscsi_pump
+        jnc     iscsi_command
+        jmp     session_drop
+
+;---------------------------------------------------------------------------
+; command_start - hand a command to the target, if it takes one now
+; in:       as iscsi_command; net_now
+; out:      CF = 0: it is queued; CF = 1: not now
+; clobbers: EAX, ECX, EDX, ESI, EDI, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+command_start:
         call    command_reset
-.window:
-        mov     eax, [iscsi_max_cmd_sn]
+        mov     eax, [iscsi_max_cmd_sn] ; may be behind what it takes now (RFC 7143, 4.2.2.1)
         sub     eax, [iscsi_cmd_sn]
-        js      .wait                   ; the target takes no command now (RFC 7143, 4.2.2.1)
+        stc
+        js      .out
         mov     al, ISCSI_SCSI_COMMAND
         call    pdu_begin
-        jnc     .build
-.wait:
-        call    iscsi_pump
-        jnc     .window
-.fail:
-        jmp     session_drop
-.build:
+        jc      .out
         call    command_build
-        call    time_now
+        mov     eax, [net_now]
         mov     [rx_time], eax          ; silence counts from here
         mov     byte [cmd_active], 1
+        push    ebx
         call    pdu_commit
-.answer:
-        call    iscsi_pump
-        sbb     dl, dl                  ; the target may answer and close in one breath
+        pop     ebx
+        clc
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; command_wait - until the command is over
+; in:       iscsi_deadline
+; out:      as iscsi_command
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+command_wait:
         cmp     byte [cmd_active], 0
         je      .over
-        test    dl, dl
-        jz      .answer
-        jmp     .fail
+        call    iscsi_pump
+        jnc     command_wait
+        cmp     byte [cmd_active], 0    ; the target may answer and close in one breath
+        je      .over
+        jmp     session_drop
 .over:
         ; The buffer is the caller's again when we return, so TCP must not need it any more. It hardly
         ; ever does: the answer has acknowledged the data, unless the target answered before it had all.
@@ -467,7 +491,13 @@ rx_data_in:
         mov     edi, [scsi_buffer]
         add     edi, [cmd_received]
         add     [cmd_received], ecx
-        jmp     copy_to_linear
+        call    copy_to_linear
+        jnc     .out
+        cmp     dword [ahead_due], 1    ; CF = 1: it is what the caller wants, so an error
+        jc      .out
+        mov     byte [cmd_spoiled], 1   ; read ahead: then not (virtual-8086 mode)
+.out:
+        ret
 
 ;---------------------------------------------------------------------------
 ; data_in_done - a Data-In is complete; with S it carries the status

@@ -12,6 +12,8 @@ global disk_count:data
 global disk_buffer:data
 global disk_done:data
 global disk_build:function
+global disk_build_at:function
+global disk_place:function
 global io_blocks:data
 global io_direction:data
 extern swap_eax
@@ -32,7 +34,9 @@ extern iscsi_pause
 extern iscsi_expired
 extern iscsi_deadline
 extern deadline_after
-extern net_poll
+extern ahead_take
+extern ahead_note
+extern ahead_settle
 extern undi_dead
 extern undi_unreachable
 extern ev_io_timeout
@@ -95,7 +99,14 @@ disk_transfer:
 .next:
         mov     ecx, [disk_count]
         sub     ecx, [disk_done]
-        jz      .out                    ; CF = 0
+        jz      .all
+        cmp     byte [io_direction], SCSI_READ
+        jne     .command
+        call    ahead_take
+        jnc     .done
+        mov     ecx, [disk_count]
+        sub     ecx, [disk_done]
+.command:
         mov     eax, COMMAND_BYTES
         xor     edx, edx
         div     dword [disk_block_size]
@@ -107,8 +118,16 @@ disk_transfer:
         call    io_run
         jc      .out
         mov     eax, [io_blocks]
+.done:
         add     [disk_done], eax
         jmp     .next
+.all:
+        cmp     byte [io_direction], SCSI_READ
+        jne     .good
+        call    ahead_note
+.good:
+        clc
+        ret
 .range:
         mov     byte [disk_status], INT13_SECTOR_NOT_FOUND
         FAIL    SCSI_RANGE
@@ -116,25 +135,55 @@ disk_transfer:
         ret
 
 ;---------------------------------------------------------------------------
+; disk_place - where the transfer is
+; in:       disk_lba, disk_done, disk_buffer
+; out:      EDX:ECX = next block, ESI = linear address of its place
+; clobbers: EAX, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+disk_place:
+        mov     ecx, [disk_done]
+        mov     eax, [disk_block_size]
+        mul     ecx
+        add     eax, [disk_buffer]
+        xchg    esi, eax
+        mov     edx, [disk_lba + 4]
+        add     ecx, [disk_lba]
+        adc     edx, 0
+        ret
+
+;---------------------------------------------------------------------------
 ; disk_build - the READ or WRITE for the next blocks
 ; in:       io_*, disk_*
 ; out:      scsi_*
-; clobbers: EAX, EBX, ECX, EDX, SI, DI, ES, flags
+; clobbers: EAX, EBX, ECX, EDX, ESI, DI, ES, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 disk_build:
+        call    disk_place
+        mov     ebx, [io_blocks]
+        ; fallthrough to disk_build_at
+
+;---------------------------------------------------------------------------
+; disk_build_at - the READ or WRITE for some blocks
+; in:       EDX:ECX = first, EBX = number, ESI = linear address of the buffer; io_direction
+; out:      scsi_*
+; clobbers: EAX, EBX, ECX, EDX, DI, ES, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+disk_build_at:
+        push    edx
+        push    ecx
         mov     al, 0
         mov     cl, 0
         call    scsi_prepare
-        mov     eax, [io_blocks]
-        mul     dword [disk_block_size]
-        mov     [scsi_length], eax
-        mov     [scsi_minimum], eax
-        mov     ebx, [disk_done]
+        mov     [scsi_buffer], esi
         mov     eax, [disk_block_size]
         mul     ebx
-        add     eax, [disk_buffer]
-        mov     [scsi_buffer], eax
+        mov     [scsi_length], eax
+        mov     [scsi_minimum], eax
+        pop     ecx
+        pop     edx
         mov     al, [io_direction]
         mov     [scsi_direction], al
         mov     ah, 0
@@ -142,15 +191,11 @@ disk_build:
         je      .opcode
         mov     ah, SCSI_WRITE_10 - SCSI_READ_10
 .opcode:
-        mov     ecx, [disk_lba]
-        mov     edx, [disk_lba + 4]
-        add     ecx, ebx
-        adc     edx, 0
-        mov     ebx, ecx
-        add     ebx, [io_blocks]
+        push    ebx
+        add     ebx, ecx
         sbb     ebx, ebx
         or      ebx, edx                ; 0: all block numbers have 32 bits
-        mov     ebx, [io_blocks]
+        pop     ebx
         jnz     .long
         add     ah, SCSI_READ_10
         mov     [scsi_cdb], ah
@@ -228,6 +273,7 @@ io_run:
 .again:
         mov     eax, [io_deadline]
         mov     [iscsi_deadline], eax
+        call    ahead_settle
         mov     byte [disk_status], INT13_TIMEOUT
         call    session_ready
         jnc     .session

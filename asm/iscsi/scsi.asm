@@ -4,6 +4,7 @@
 
 global scsi_command:function
 global scsi_open:function
+global scsi_outcome:function
 global scsi_prepare:function
 global scsi_minimum:data
 global scsi_data:data

@@ -20,6 +20,7 @@ global session_port:data
 global redirect_ip:data
 global redirect_port:data
 extern iscsi_login
+extern ahead_forget
 extern iscsi_expired
 extern iscsi_pump
 extern iscsi_deadline
@@ -279,6 +280,7 @@ session_drop:
         push    eax
         mov     byte [iscsi_phase], PHASE_NONE
         call    command_reset
+        call    ahead_forget
         call    tcp_abort
         pop     eax
         stc

@@ -1,4 +1,4 @@
-; Memory by linear address: below 1 MiB with segments, above it with a flat limit in FS.
+; Memory by linear address: below 1 MiB with segments, above it with flat limits.
 %include "romgen.inc"
 %include "lib.inc"
 
@@ -6,12 +6,12 @@ global lin_to_far:function
 global copy_to_linear:function
 global copy_from_linear:function
 global copy_linear:function
-global flat_enter:function
 global a20_open:function
 global a20_restore:function
 
 PIECE           equ 2048        ; bytes that are copied at once, above 1 MiB with interrupts off
 FLAT_SELECTOR   equ 8
+GP_VECTOR       equ 13 * 4
 A20_PROBE       equ 4F0h        ; the BIOS data area's bytes for communication between programs
 
 CODE linear
@@ -74,7 +74,7 @@ copy_from_linear:
 ; in:       ESI = source; EDI = destination; ECX = count; upwards where they overlap
 ; out:      CF = 0; CF = 1, AX = error number, nothing copied or only the beginning
 ; clobbers: AX, flags
-; needs:    above 1 MiB: CR0.PE = 0; sets the limit of FS to 4 GiB there, its value is kept
+; needs:    above 1 MiB: CR0.PE = 0; sets limits of 4 GiB there, DS, ES and FS are kept
 ;---------------------------------------------------------------------------
 copy_linear:
         pushad
@@ -133,70 +133,85 @@ copy_linear:
         ret
 
 ;---------------------------------------------------------------------------
-; copy_flat - one piece with a flat limit, interrupts off meanwhile
+; copy_flat - one piece with flat limits, interrupts off meanwhile
 ; in:       ESI = source; EDI = destination; ECX = count, at least 1
 ; out:      CF = 0; CF = 1, AX = error number
 ; clobbers: EAX, EBX, EDX, flags
 ; needs:    CR0.PE = 0 (else the error)
 ;---------------------------------------------------------------------------
+; A limit of 4 GiB stays when a segment register is loaded in real mode, so mostly it is there from
+; the last time. Where it is not, the processor raises exception 13 and flat_fault makes it: going to
+; protected mode costs an emulator all its translated addresses.
 copy_flat:
         smsw    ax
         test    al, CR0_PE
         jnz     .v86
         pushf
         cli
+        push    ds
+        push    es
         push    fs
         push    esi
         push    edi
         push    ecx
-        call    flat_enter
+        xor     ax, ax
+        mov     ds, ax
+        mov     es, ax
+        mov     fs, ax
+        mov     ax, cs
+        shl     eax, 16
+        mov     ax, flat_fault
+        xchg    eax, [GP_VECTOR]
+        push    eax
         call    a20_open
-        jc      .no_a20
+        jc      .close
         mov     ebx, ecx
         shr     ecx, 2
-        jz      .bytes
-.dword:
-        mov     eax, [fs:esi]
-        mov     [fs:edi], eax
-        add     esi, 4
-        add     edi, 4
-        dec     cx
-        jnz     .dword
-.bytes:
+        a32 rep movsd
         and     bx, 3
-        jz      .close
-.byte:
-        mov     al, [fs:esi]
-        mov     [fs:edi], al
-        inc     esi
-        inc     edi
-        dec     bx
-        jnz     .byte
-.close:
+        mov     cx, bx                  ; ECX was 0
+        a32 rep movsb
         call    a20_restore
-        pop     ecx
-        pop     edi
-        pop     esi
-        pop     fs
-        popf
         clc
-        ret
-.no_a20:
+.close:
+        mov     ax, ERR_A20             ; where CF = 1
+        pop     dword [GP_VECTOR]
         pop     ecx
         pop     edi
         pop     esi
         pop     fs
+        pop     es
+        pop     ds
+        sbb     dl, dl
         popf
-        FAIL    A20
+        shr     dl, 1                   ; CF again
+        ret
 .v86:
         FAIL    FLAT_V86
 
 ;---------------------------------------------------------------------------
+; flat_fault [interrupt] - exception 13: a limit that is not flat; the instruction is repeated
+; in:       nothing
+; out:      DS, ES, FS = base 0, limit 4 GiB
+; clobbers: ES, FS
+; needs:    real mode
+;---------------------------------------------------------------------------
+flat_fault:
+        push    eax
+        call    flat_enter
+        xor     ax, ax
+        mov     ds, ax
+        mov     es, ax
+        mov     fs, ax
+        pop     eax
+        iret
+
+;---------------------------------------------------------------------------
 ; flat_enter - FS reaches all of memory
 ; in:       nothing
-; out:      FS = base 0, limit 4 GiB, until FS is loaded (then the base goes) or a program that
-;           interrupts us switches to protected mode and back (then the limit goes)
-; clobbers: EAX, FS, flags
+; out:      DS, ES, FS = base 0, limit 4 GiB, until one is loaded (then the base goes) or a program
+;           that interrupts us switches to protected mode and back (then the limit goes)
+; clobbers: EAX, ES, FS, flags
 ; needs:    CR0.PE = 0; interrupts off
 ;---------------------------------------------------------------------------
 flat_enter:
@@ -218,6 +233,10 @@ flat_enter:
 .protected:
         push    FLAT_SELECTOR
         pop     fs
+        push    fs
+        pop     ds
+        push    fs
+        pop     es
         and     al, ~CR0_PE
         mov     cr0, eax
         jmp     short .real
@@ -230,8 +249,8 @@ flat_enter:
 ; a20_open - make sure that addresses above 1 MiB do not wrap round
 ; in:       nothing
 ; out:      CF = 0, DL = what a20_restore needs; CF = 1: the gate cannot be opened
-; clobbers: EAX, DL, FS, flags
-; needs:    FS flat (flat_enter); interrupts off
+; clobbers: EAX, DL, flags
+; needs:    FS = 0, flat or with flat_fault in its vector; interrupts off
 ;---------------------------------------------------------------------------
 a20_open:
         mov     dl, 0
@@ -247,7 +266,6 @@ a20_open:
         inc     dx                      ; 2: by the BIOS
         mov     ax, BIOS_A20_ON
         int     15h
-        call    flat_enter
         call    .test
         je      .open
         stc

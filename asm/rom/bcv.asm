@@ -20,7 +20,8 @@ extern ibft_write
 extern instance_check, instance_here, instance_other, instance_publish
 extern int13_busy, int13_install, int15_install
 extern iscsi_close, iscsi_open
-extern memory_allocate, memory_release, memory_segment
+extern ahead_memory
+extern memory_allocate, memory_extended, memory_release, memory_segment
 extern message_late
 extern pmm_find
 extern rom_late, rom_late_old, rom_product, rom_store
@@ -234,6 +235,8 @@ bcv_connect:
         call    int13_install
         jc      .fail_iscsi
         call    int15_install
+        call    memory_extended
+        mov     [ahead_memory], eax
         call    message_prepare
         mov     si, message_disk
         cmp     byte [int13_drive], 0

@@ -16,10 +16,6 @@ global int15_top:data
 extern memory_base_after, memory_pmm
 extern stub_int15, stub_set
 
-E820_FUNCTION   equ 0E820h
-E820_SMAP       equ 534D4150h
-E820_RAM        equ 1
-E820_RESERVED   equ 2
 MIB             equ 100000h
 
 ; the caller's stack behind the stub: DS, then the interrupt's frame

@@ -11,6 +11,7 @@
 %endif
 
 global memory_allocate:function
+global memory_extended:function
 global memory_release:function
 global memory_segment:data
 global memory_paragraphs:data
@@ -154,6 +155,70 @@ memory_from_pmm:
 .refuse:
         stc
 .none:
+        ret
+
+;---------------------------------------------------------------------------
+; memory_extended - permanent memory above 1 MiB for the read-ahead
+; in:       nothing
+; out:      EAX = its linear address, a multiple of its size; 0: none
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
+; needs:    a BIOS in POST; 300 bytes of stack
+;---------------------------------------------------------------------------
+; PMM 1.00 ignores the flag and takes the memory back: it counts only where the system's map does not
+; call it usable.
+memory_extended:
+        call    pmm_find
+        jc      .none
+        mov     eax, AHEAD_MEMORY / 16
+        mov     cx, PMM_EXTENDED | PMM_PERMANENT | PMM_ALIGN
+        mov     dx, PMM_ALLOCATE
+        call    pmm_call
+        inc     eax
+        jz      .none                   ; PMM_FAILED
+        dec     eax
+        jz      .none
+        xchg    esi, eax
+        push    es
+        push    ds
+        push    ss
+        pop     es
+        sub     sp, e820_size
+        mov     di, sp
+        xor     ebx, ebx
+.entry:
+        mov     eax, E820_FUNCTION
+        mov     edx, E820_SMAP
+        mov     ecx, e820_size
+        push    esi
+        int     15h
+        pop     esi
+        jc      .refuse                 ; no map: who knows
+        cmp     byte [es:di + e820.type], E820_RAM
+        jne     .other
+        cmp     dword [es:di + e820.base + 4], 0
+        jne     .other
+        mov     eax, esi
+        sub     eax, [es:di + e820.base]
+        jb      .other
+        cmp     eax, [es:di + e820.length]
+        jae     .other
+.refuse:
+        add     sp, e820_size
+        pop     ds
+        pop     es
+        xchg    eax, esi
+        mov     dx, PMM_DEALLOCATE
+        call    pmm_call
+.none:
+        xor     eax, eax
+        ret
+.other:
+        test    ebx, ebx
+        jnz     .entry
+        add     sp, e820_size
+        pop     ds
+        pop     es
+        xchg    eax, esi
         ret
 
 ;---------------------------------------------------------------------------
