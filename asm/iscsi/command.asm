@@ -59,6 +59,10 @@ extern iscsi_phase
 extern net_poll
 extern net_poll_again
 extern tcp_state
+extern tcp_ring_wnd
+extern tcp_rcv_nxt
+extern tcp_rcv_edge
+extern tcp_ack_now
 extern tcp_abort
 extern tcp_error
 extern undi_dead
@@ -256,10 +260,30 @@ command_start:
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 command_wait:
+%if TCP_WIDE
+        test    byte [scsi_direction], SCSI_READ
+        jz      .wait
+        mov     eax, [scsi_length]
+        sub     eax, [cmd_received]
+        add     eax, [tcp_ring_wnd]
+        mov     edx, TCP_WINDOW_MAX
+        cmp     eax, edx
+        jbe     .edge
+        xchg    eax, edx
+.edge:
+        add     eax, [tcp_rcv_nxt]
+        mov     edx, eax
+        sub     edx, [tcp_rcv_edge]
+        jle     .wait                   ; never back
+        mov     [tcp_rcv_edge], eax
+        cmp     dword [ahead_due], 0
+        setne   [tcp_ack_now]           ; the command is out already: tell the target
+%endif
+.wait:
         cmp     byte [cmd_active], 0
         je      .over
         call    iscsi_pump
-        jnc     command_wait
+        jnc     .wait
         cmp     byte [cmd_active], 0    ; the target may answer and close in one breath
         je      .over
         jmp     session_drop

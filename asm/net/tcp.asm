@@ -22,7 +22,8 @@ global tcp_state:data, tcp_error:data, tcp_icmp:data
 global tcp_local_ip:data, tcp_ports:data, tcp_remote_ip:data, tcp_last_port:data
 global tcp_snd_una:data, tcp_snd_nxt:data, tcp_snd_max:data, tcp_snd_end:data
 global tcp_snd_wnd:data, tcp_max_wnd:data, tcp_wl1:data, tcp_wl2:data
-global tcp_rcv_nxt:data, tcp_rcv_wnd:data, tcp_mss:data, tcp_own_mss:data
+global tcp_rcv_nxt:data, tcp_rcv_wnd:data, tcp_ring_wnd:data, tcp_rcv_edge:data
+global tcp_mss:data, tcp_own_mss:data
 global tcp_cwnd:data, tcp_ssthresh:data, tcp_recover:data
 global tcp_rto:data, tcp_srtt:data, tcp_rttvar:data, tcp_rtt_seq:data, tcp_rtt_start:data
 global tcp_timer_at:data, tcp_timer:data, tcp_retries:data, tcp_progress:data, tcp_heard:data
@@ -59,7 +60,9 @@ tcp_max_wnd:    resd 1          ; the largest it ever offered
 tcp_wl1:        resd 1          ; sequence and acknowledgement number of the last window update
 tcp_wl2:        resd 1
 tcp_rcv_nxt:    resd 1          ; next byte expected
-tcp_rcv_wnd:    resd 1          ; window we offer: constant, as all that comes is consumed at once
+tcp_rcv_wnd:    resd 1          ; window we offer, as the last segment said
+tcp_ring_wnd:   resd 1          ; the least: what the adapter's buffers hold, as all that comes is consumed at once
+tcp_rcv_edge:   resd 1          ; up to here it was offered while somebody waits for data
 tcp_mss:        resd 1          ; data bytes in a segment we send
 tcp_own_mss:    resd 1          ; ... and in one that we take
 tcp_cwnd:       resd 1          ; congestion window (RFC 5681)
@@ -219,9 +222,9 @@ tcp_choose:
         mov     [tcp_own_mss], eax
 %if UNDI_BLOB
         imul    eax, [undi_window], TCP_MSS_DEFAULT
-        mov     [tcp_rcv_wnd], eax
+        mov     [tcp_ring_wnd], eax
 %else
-        mov     dword [tcp_rcv_wnd], TCP_WINDOW_FRAMES * TCP_MSS_DEFAULT ; until we know the peer's segments
+        mov     dword [tcp_ring_wnd], TCP_WINDOW_FRAMES * TCP_MSS_DEFAULT ; until we know the peer's segments
 %endif
         mov     dword [tcp_rto], TCP_RTO_FIRST
         mov     byte [tcp_rtt_on], 1

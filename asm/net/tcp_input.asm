@@ -12,7 +12,7 @@ extern undi_window
 extern net_now, ip_checksum, iscsi_rx, scratch, error_detail
 extern tcp_state, tcp_error, tcp_ports, tcp_remote_ip
 extern tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_snd_wnd, tcp_max_wnd, tcp_wl1, tcp_wl2
-extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_mss, tcp_own_mss, tcp_cwnd, tcp_ssthresh, tcp_recover, tcp_rto
+extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_ring_wnd, tcp_rcv_edge, tcp_mss, tcp_own_mss, tcp_cwnd, tcp_ssthresh, tcp_recover, tcp_rto
 extern tcp_timer, tcp_retries, tcp_progress, tcp_heard, tcp_dup_acks, tcp_recovery, tcp_rtt_on, tcp_rtt_seq
 extern tcp_ack_now, tcp_ack_count, tcp_resend, tcp_challenge_at, tcp_challenges, tcp_sack, tcp_slot
 extern tcp_drop, tcp_fail, tcp_abort_error, tcp_tx_free, tcp_rtt_sample, tcp_rto_set, tcp_send_flags, tcp_reject
@@ -111,6 +111,7 @@ tcp_input_syn:
         mov     [tcp_wl1], edx
         inc     edx
         mov     [tcp_rcv_nxt], edx
+        mov     [tcp_rcv_edge], edx
         call    tcp_options
         cmp     eax, TCP_MSS_MIN
         jae     .least
@@ -143,6 +144,7 @@ tcp_input_syn:
 %else
         imul    eax, eax, TCP_WINDOW_FRAMES
 %endif
+        mov     [tcp_ring_wnd], eax
         mov     [tcp_rcv_wnd], eax
         mov     eax, [seg_wnd]
         mov     [tcp_snd_wnd], eax

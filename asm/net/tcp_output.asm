@@ -16,7 +16,7 @@ extern net_now, net_payload, ip_header, ip_checksum, ip_transmit, eth_dest, eth_
 extern copy_from_linear
 extern tcp_state, tcp_ports, tcp_remote_ip, tcp_own_mss, tcp_mss
 extern tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_snd_wnd, tcp_max_wnd, tcp_cwnd
-extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_rto, tcp_rtt_on, tcp_rtt_seq, tcp_rtt_start
+extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_ring_wnd, tcp_rcv_edge, tcp_rto, tcp_rtt_on, tcp_rtt_seq, tcp_rtt_start
 extern tcp_timer, tcp_timer_at, tcp_retries, tcp_progress, tcp_ack_now, tcp_ack_count, tcp_resend
 extern tcp_abort_error, tcp_rto_set, tcp_next_record, tx_first, tx_count
 extern seg_seq, seg_ack, seg_end, seg_flags
@@ -265,7 +265,13 @@ tcp_send:
         mov     word [tcp_ack_now], 0   ; and tcp_ack_count: every segment carries an ACK
         mov     esi, [tcp_rcv_nxt]
         mov     ebp, [tcp_ports]
-        mov     edx, [tcp_rcv_wnd]
+        mov     edx, [tcp_rcv_edge]
+        sub     edx, esi
+        cmp     edx, [tcp_ring_wnd]
+        jge     .window
+        mov     edx, [tcp_ring_wnd]
+.window:
+        mov     [tcp_rcv_wnd], edx
         call    tcp_header
         jcxz    .bare
         call    tcp_gather
