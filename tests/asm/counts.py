@@ -27,6 +27,9 @@ BASELINE = HERE / "counts.json"
 KIB = 1024
 SEGMENT = 1440
 SECTORS = 64
+AHEAD, AHEAD_SIZE = 0x400000, 0x20000
+READ_TO, PACKET = 0x60000, 0x58000
+"""The caller's buffer and packet."""
 
 
 def _bytes(machine: Machine) -> tuple[int, int]:
@@ -77,24 +80,67 @@ def segment(machine: Machine) -> int:
     return machine.call("net_poll", count=True).instructions
 
 
-def read_64(machine: Machine) -> int:
-    """INT 13h AH=42h of 64 sectors, first to last instruction; TCP is a stand-in."""
+def _opened(machine: Machine, folder: str) -> initiator.Bench:
+    """A disk behind INT 13h with memory for the read-ahead; TCP is a stand-in."""
+    bench = initiator.make(machine, Path(folder) / "disk.img").opened()
+    machine.allow(0, 0x400, "interrupt vectors")
+    machine.allow(CALLER_STACK, 0x4000, "the caller's stack")
+    machine.allow(AHEAD, AHEAD_SIZE, "memory for the read-ahead")
+    machine.set("ahead_memory", AHEAD, 4)
+    machine.call("int13_install", limit=200_000_000)
+    machine.set("int13_busy", 0, 1)
+    bench.link.piece = SEGMENT
+    return bench
+
+
+def _edd(machine: Machine, lba: int, sectors: int) -> int:
+    """Instructions of INT 13h AH=42h; the first sector is compared."""
+    machine.write(READ_TO, bytes(512))
+    packet = bytes([16, 0]) + sectors.to_bytes(2, "little") + (READ_TO & 15).to_bytes(2, "little")
+    packet += (READ_TO >> 4).to_bytes(2, "little") + lba.to_bytes(8, "little")
+    machine.write(PACKET, packet)
+    result = machine.call_interrupt(
+        0x13, eax=0x4200, edx=0x80, ds=PACKET >> 4, esi=PACKET & 15, count=True
+    )
+    assert not result.cf and machine.read(READ_TO, 4) == lba.to_bytes(4, "little")
+    return result.instructions
+
+
+def _stream(machine: Machine, sectors: int, calls: int) -> int:
+    """Instructions per KiB of `calls` reads in order, behind the same number that go before."""
+    machine.allow(READ_TO, SECTORS * 2 * 512, "the caller's buffer")
+    machine.allow(PACKET, 16, "the packet")
     with tempfile.TemporaryDirectory() as folder:
-        bench = initiator.make(machine, Path(folder) / "disk.img").opened()
-        machine.allow(0, 0x400, "interrupt vectors")
-        machine.allow(CALLER_STACK, 0x4000, "the caller's stack")
-        machine.call("int13_install", limit=200_000_000)
-        machine.set("int13_busy", 0, 1)
-        bench.link.piece = SEGMENT
-        buffer = machine.buffer(SECTORS * 512)
-        start, offset = machine.far(buffer)
-        packet = bytes([16, 0]) + SECTORS.to_bytes(2, "little") + offset.to_bytes(2, "little")
-        packet += start.to_bytes(2, "little") + (8).to_bytes(8, "little")
-        at, si = machine.far(machine.buffer(16, packet))
-        result = machine.call_interrupt(0x13, eax=0x4200, edx=0x80, ds=at, esi=si, count=True)
-        assert not result.cf and machine.read(buffer, 4) == (8).to_bytes(4, "little")
+        bench = _opened(machine, folder)
+        spent = [_edd(machine, 8 + n * sectors, sectors) for n in range(2 * calls)]
         bench.link.close()
-        return result.instructions
+    return sum(spent[calls:]) * KIB // (calls * sectors * 512)
+
+
+def read_64(machine: Machine) -> int:
+    """INT 13h AH=42h of 64 sectors, first to last instruction; nothing was read before."""
+    machine.allow(READ_TO, SECTORS * 512, "the caller's buffer")
+    machine.allow(PACKET, 16, "the packet")
+    with tempfile.TemporaryDirectory() as folder:
+        bench = _opened(machine, folder)
+        spent = _edd(machine, 8, SECTORS)
+        bench.link.close()
+    return spent
+
+
+def stream_127(machine: Machine) -> int:
+    """Reads of 127 sectors in order, the next command out before it is asked for."""
+    return _stream(machine, 127, 4)
+
+
+def stream_8(machine: Machine) -> int:
+    """Reads of 8 sectors in order, from the read-ahead."""
+    return _stream(machine, 8, 32)
+
+
+def stream_1(machine: Machine) -> int:
+    """Reads of 1 sector in order, from the read-ahead."""
+    return _stream(machine, 1, 128)
 
 
 PATHS: dict[str, Callable[[Machine], int]] = {
@@ -104,6 +150,9 @@ PATHS: dict[str, Callable[[Machine], int]] = {
     "crc32c_instruction_per_kib": crc_instruction,
     "tcp_segment_1440": segment,
     "int13_read_64_sectors": read_64,
+    "int13_read_127_in_order_per_kib": stream_127,
+    "int13_read_8_in_order_per_kib": stream_8,
+    "int13_read_1_in_order_per_kib": stream_1,
 }
 
 
