@@ -60,6 +60,7 @@ extern net_poll
 extern net_poll_again
 extern tcp_state
 extern tcp_ring_wnd
+extern tcp_rtt_min
 extern tcp_rcv_nxt
 extern tcp_rcv_edge
 extern tcp_ack_now
@@ -261,6 +262,8 @@ command_start:
 ;---------------------------------------------------------------------------
 command_wait:
 %if TCP_WIDE
+        cmp     dword [tcp_rtt_min], TCP_FAR
+        jb      .wait
         test    byte [scsi_direction], SCSI_READ
         jz      .wait
         mov     eax, [scsi_length]

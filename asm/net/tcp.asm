@@ -22,7 +22,7 @@ global tcp_state:data, tcp_error:data, tcp_icmp:data
 global tcp_local_ip:data, tcp_ports:data, tcp_remote_ip:data, tcp_last_port:data
 global tcp_snd_una:data, tcp_snd_nxt:data, tcp_snd_max:data, tcp_snd_end:data
 global tcp_snd_wnd:data, tcp_max_wnd:data, tcp_wl1:data, tcp_wl2:data
-global tcp_rcv_nxt:data, tcp_rcv_wnd:data, tcp_ring_wnd:data, tcp_rcv_edge:data
+global tcp_rcv_nxt:data, tcp_rcv_wnd:data, tcp_ring_wnd:data, tcp_rcv_edge:data, tcp_rtt_min:data
 global tcp_mss:data, tcp_own_mss:data
 global tcp_cwnd:data, tcp_ssthresh:data, tcp_recover:data
 global tcp_rto:data, tcp_srtt:data, tcp_rttvar:data, tcp_rtt_seq:data, tcp_rtt_start:data
@@ -71,6 +71,7 @@ tcp_recover:    resd 1          ; NewReno: snd_max when recovery began (RFC 6582
 tcp_rto:        resd 1          ; ms
 tcp_srtt:       resd 1          ; 8 * smoothed round trip, ms; 0 = no sample yet
 tcp_rttvar:     resd 1          ; 4 * its variation
+tcp_rtt_min:    resd 1          ; the shortest round trip so far, ms, at least 1
 tcp_rtt_seq:    resd 1          ; the sample is taken when this is acknowledged
 tcp_rtt_start:  resd 1
 tcp_timer_at:   resd 1          ; when the timer expires
@@ -227,6 +228,7 @@ tcp_choose:
         mov     dword [tcp_ring_wnd], TCP_WINDOW_FRAMES * TCP_MSS_DEFAULT ; until we know the peer's segments
 %endif
         mov     dword [tcp_rto], TCP_RTO_FIRST
+        or      dword [tcp_rtt_min], byte -1
         mov     byte [tcp_rtt_on], 1
         mov     eax, [tcp_snd_nxt]
         mov     [tcp_rtt_seq], eax

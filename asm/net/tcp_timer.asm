@@ -9,7 +9,7 @@ global tcp_rto_set:function
 extern net_now, arp_request, ev_io_timeout
 extern tcp_state, tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_mss, tcp_cwnd, tcp_recover
 extern tcp_recovery, tcp_dup_acks, tcp_resend
-extern tcp_rto, tcp_srtt, tcp_rttvar, tcp_rtt_on, tcp_rtt_start
+extern tcp_rto, tcp_rtt_min, tcp_srtt, tcp_rttvar, tcp_rtt_on, tcp_rtt_start
 extern tcp_timer, tcp_timer_at, tcp_retries, tcp_progress
 extern tcp_halve, tcp_sendable, tcp_send, tcp_send_syn, tcp_timer_start, tcp_fail
 
@@ -122,6 +122,10 @@ tcp_rtt_sample:
         jnz     .measured
         inc     ax                      ; faster than the clock can tell
 .measured:
+        cmp     eax, [tcp_rtt_min]
+        jae     .smooth
+        mov     [tcp_rtt_min], eax
+.smooth:
         mov     edx, [tcp_srtt]
         shr     edx, 3
         jz      .first
