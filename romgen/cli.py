@@ -21,7 +21,8 @@ from romgen.errors import EXIT_BUG, EXIT_USAGE, RomgenError
 COMMANDS = (
     *("build", "generate", "boot", "ev", "ibft", "errors", "nics", "bench"),
     *("info", "check", "explain", "ls", "extract", "fix", "patch", "merge", "map", "diff"),
-    *("doctor", "stamp", "release", "verify", "undi", "sizes"),
+    *("doctor", "stamp", "release", "verify", "undi", "sizes", "debug", "addr2line"),
+    "completion",
 )
 
 

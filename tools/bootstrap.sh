@@ -45,6 +45,9 @@ test git git
 test ssh-keygen openssh-client
 test ip iproute2
 test mke2fs e2fsprogs
+test gdb gdb
+test zsh zsh
+test fish fish
 test debugfs e2fsprogs
 coverage gcc gcc
 coverage /usr/include/stdio.h libc6-dev

@@ -34,6 +34,8 @@ READING = {
     "stamp": "{} --version 1.0.0",
     "verify": "{} --public-key {}",
     "undi": "extract {}",
+    "addr2line": "{} 1",
+    "sizes": "--build-dir {}",
     "release": "--attach x -o y --public-key {}",
 }
 # What ends with which code, with a good ROM, one that is none, and an empty PATH.
@@ -75,6 +77,11 @@ CASES = [
     ("release", 2),
     ("verify . --public-key bad.rom", 2),
     ("doctor", 3),
+    ("addr2line bad.rom 1", 2),
+    ("sizes --build-dir out", 2),
+    ("debug no-such-layout", 2),
+    ("completion bash", 0),
+    ("completion csh", 2),
     ("build iscsi-e1000 --build-dir out", 3),
     ("build no-such-layout --build-dir out", 2),
     ("generate iscsi-e1000 --build-dir out", 0),
