@@ -81,7 +81,6 @@ CASES = [
     ("sizes --build-dir out", 2),
     ("debug no-such-layout", 2),
     ("completion bash", 0),
-    ("completion csh", 2),
     ("build iscsi-e1000 --build-dir out", 3),
     ("build no-such-layout --build-dir out", 2),
     ("generate iscsi-e1000 --build-dir out", 0),
