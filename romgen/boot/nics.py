@@ -290,7 +290,9 @@ def linux(subject: Subject, folder: Path) -> Cell:
     wrong = [text for text, failed in checks.items() if failed]
     if wrong:
         return Cell(False, f"**fails**: {wrong[0]}", result.console.text)
-    return Cell(True, f"{said['@driver']}, {result.seconds:.0f} s", result.console.text)
+    again = ", link down and up first" if "@again" in said else ""
+    text = f"{said['@driver']}{again}, {result.seconds:.0f} s"
+    return Cell(True, text, result.console.text)
 
 
 def over_ipxe(subject: Subject, folder: Path) -> Cell:

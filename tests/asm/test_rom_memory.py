@@ -121,7 +121,8 @@ def test_pmm_gives_permanent_conventional_memory(machine: Machine) -> None:
     noise(machine, 0xD0000)
     result = machine.call("memory_allocate")
     assert not result.cf and result.ax == 0xD000
-    assert pmm.calls == [(0, pages(paragraphs(machine)), 0xFFFFFFFF, CONVENTIONAL_PERMANENT_ALIGNED)]
+    size = pages(paragraphs(machine))
+    assert pmm.calls == [(0, size, 0xFFFFFFFF, CONVENTIONAL_PERMANENT_ALIGNED)]
     assert base_memory(machine) == 639
     check_layout(machine, 0xD000)
     assert variable(machine, 0xD000, "memory_pmm", 4) == 0xD0000
