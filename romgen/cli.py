@@ -26,10 +26,19 @@ COMMANDS = (
 )
 
 
+class _Help(argparse.HelpFormatter):
+    """Help with room for the longest command before its text."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=max(map(len, COMMANDS)) + 6)
+
+
 def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     """The parser with the sub-commands `names`, each added by its own module."""
     parser = argparse.ArgumentParser(
-        prog="romgen", description="Build, read, check and boot iSCSI boot ROMs."
+        prog="romgen",
+        description="Build, read, check and boot iSCSI boot ROMs.",
+        formatter_class=_Help,
     )
     parser.add_argument("--version", action="version", version=f"romgen {__version__}")
     sub = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
