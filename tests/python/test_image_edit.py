@@ -99,6 +99,18 @@ def test_ls_wrong_map(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "a.map.json: " in capsys.readouterr().err
 
 
+def test_extract_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name, out = write(tmp_path, GOOD + b"more"), tmp_path / "out"
+    assert main(["extract", name, "0/pcir", "-o", str(out), "--json"]) == 0
+    [part] = json.loads(capsys.readouterr().out)["parts"]
+    assert (part["path"], part["offset"], part["size"]) == ("0/pcir", PCIR, 28)
+    assert main(["extract", name, "--all", str(tmp_path / "all"), "--json"]) == 0
+    parts = json.loads(capsys.readouterr().out)["parts"]
+    assert [one["path"] for one in parts] == ["0", "rest"]
+    assert main(["extract", name, "0", "-o", "-", "--json"]) == 2
+    assert main(["extract", name, "--all", name]) == 2
+
+
 def test_extract_one(tmp_path: Path) -> None:
     name, out = write(tmp_path, make_image(last=False) + make_efi(2, PE)), tmp_path / "out"
     assert main(["extract", name, "1/pe", "-o", str(out)]) == 0

@@ -395,6 +395,17 @@ def test_signature_in_a_second_step(
     assert bundle.read(folder) == files
 
 
+def test_key_that_waits(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = tmp_path / "ssh-keygen"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("romgen.release.sign.TIMEOUT", 0.2)
+    with pytest.raises(RomgenError, match="ssh-keygen did not end") as caught:
+        sign(b"", made / "release-key")
+    assert caught.value.status == 3
+
+
 def test_key_that_does_not_sign(tmp_path: Path) -> None:
     with pytest.raises(RomgenError, match="there is no such key"):
         sign(b"", tmp_path / "none")
@@ -402,6 +413,52 @@ def test_key_that_does_not_sign(tmp_path: Path) -> None:
     (tmp_path / "key").chmod(0o600)
     with pytest.raises(RomgenError, match="does not sign with this key"):
         sign(b"", tmp_path / "key")
+
+
+# the same tag makes the same bundle
+
+
+@pytest.fixture
+def built_again(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """`release` on the throwaway tree with the products that it had; they may be changed."""
+    product = {kind: tmp_path / f"{LAYOUT}{end}" for kind, end in bundle.SUFFIXES.items()}
+    for path in product.values():
+        shutil.copy(made / "bundle" / path.name, path)
+    tree = made / "tree"
+    monkeypatch.setattr("romgen.commands.release.Project", lambda: Project(tree, tmp_path))
+    monkeypatch.setattr(
+        "romgen.commands.release.rebuild",
+        lambda plan, layouts, folder: (tree, [rebuild.Product(LAYOUT, product)]),
+    )
+    return product
+
+
+def test_same_bundle_again(
+    made: Path,
+    files: dict[str, bytes],
+    built_again: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["release", "--key", str(made / "release-key")]) == 0
+    folder = tmp_path / "release" / f"romgen-{__version__}"
+    assert bundle.read(folder) == files
+    assert f"v{__version__}, 12 files, signed" in capsys.readouterr().out
+    out = tmp_path / "unsigned"
+    assert main(["release", "--unsigned", "-o", str(out)]) == 0
+    assert f"to sign: {command('KEY', str(out / bundle.SUMS))}" in capsys.readouterr().out
+    assert bundle.read(out) == without(bundle.SIGNATURE)(files)
+
+
+def test_products_that_do_not_fit(
+    built_again: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rom = built_again["rom"]
+    rom.write_bytes(stamp(rom.read_bytes(), Stamp(Version.parse(__version__), 1)))
+    assert main(["release", "--unsigned", "-o", str(tmp_path / "out")]) == 1
+    assert "it is marked as dirty" in capsys.readouterr().err
+    assert main(["release", "--key", str(tmp_path / "none"), "-o", str(tmp_path / "out")]) == 1
+    assert not (tmp_path / "out").exists()
 
 
 # what is refused
@@ -535,6 +592,19 @@ def test_builds_that_fail(code: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(RomgenError) as caught:
         rebuild.rebuild(plan, ["all"], tmp_path / "work")
     assert message in str(caught.value) and caught.value.status == 1
+
+
+def test_build_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = {"romgen/__main__.py": "import time; time.sleep(60)"}
+    plan = make_plan(repository(tmp_path / "tree", code))
+    monkeypatch.setattr(rebuild, "BUILD_TIMEOUT", 0.3)
+    with pytest.raises(RomgenError, match=r"did not end within 0 s") as caught:
+        rebuild.rebuild(plan, ["all"], tmp_path / "work")
+    assert caught.value.status == 3
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RomgenError, match="git does not run") as caught:
+        rebuild.rebuild(plan, ["all"], tmp_path / "more")
+    assert caught.value.status == 3
 
 
 def test_other_products() -> None:
