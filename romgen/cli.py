@@ -30,7 +30,9 @@ class _Help(argparse.HelpFormatter):
     """Help with room for the longest command before its text."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=max(map(len, COMMANDS)) + 6)
+        super().__init__(prog)
+        # Counted too short for commands, which are indented twice (Python 3.11 to 3.14).
+        self._action_max_length = max(map(len, COMMANDS)) + 4
 
 
 def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
