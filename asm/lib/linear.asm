@@ -6,6 +6,7 @@ global lin_to_far:function
 global copy_to_linear:function
 global copy_from_linear:function
 global copy_linear:function
+global flat_fault:function
 global a20_open:function
 global a20_restore:function
 
