@@ -93,14 +93,17 @@ def _last(root: Path, version: Version, own: str) -> tuple[str, int]:
 def make_plan(root: Path) -> Plan:
     """The release of the tag at HEAD.
 
-    Errors: git is missing, no checkout, a dirty tree, no tag for the version at HEAD, no section in
-    the changelog, a security epoch lower than a former release's.
+    Errors: git is missing, no checkout, a shallow one, a dirty tree, no tag for the version at
+    HEAD, no section in the changelog, a security epoch lower than a former release's.
     """
     if locate("git") is None:
         hint = "install the package git"
         raise RomgenError("tool-missing", "", "git is not installed", hint, status=EXIT_TOOL)
     if not is_checkout(root):
         raise _refuse("checkout", str(root), "this is no git checkout", "a release needs one")
+    if git(root, "rev-parse", "--is-shallow-repository") == "true":
+        message = "this is a shallow clone: former releases are not in it"
+        raise _refuse("checkout", "", message, "git fetch --unshallow --tags")
     _clean(root)
     head = (git(root, "log", "-1", "--format=%H %ct") or "").split()
     if len(head) != 2:

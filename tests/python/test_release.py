@@ -513,6 +513,11 @@ def test_refused_trees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RomgenError, match="there is no commit"):
         make_plan(tmp_path)
     tree = repository(tmp_path, {})
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "more")
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{tree}", "shallow")
+    with pytest.raises(RomgenError, match=r"a shallow clone.*git fetch --unshallow"):
+        make_plan(tree / "shallow")
+    shutil.rmtree(tree / "shallow")
     (tree / "new").touch()
     with pytest.raises(RomgenError, match="the tree is dirty: 1 file,") as caught:
         make_plan(tree)
