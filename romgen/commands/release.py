@@ -1,7 +1,7 @@
 """`romgen release`: make a release of the tag at HEAD: build it twice, compare, write the bundle.
 
-Refuses a shallow clone, a dirty tree, a HEAD without the tag `v<version>` of romgen/__init__.py, a missing or empty
-section in CHANGELOG.md, and a security epoch lower than that of a former release's tag.
+Refuses a shallow clone, a dirty tree, a HEAD without the tag `v<version>` of romgen/__init__.py, a
+missing or empty section in CHANGELOG.md, and a security epoch lower than a former release's.
 
 Every layout is built twice from clones of the tag, in different folders, time zones, locales,
 umasks, for different users; every ROM, ELF file and map of the two must be the same byte for byte.
