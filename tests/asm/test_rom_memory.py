@@ -117,15 +117,15 @@ def noise(machine: Machine, linear: int) -> None:
 
 
 def test_pmm_gives_permanent_conventional_memory(machine: Machine) -> None:
-    pmm = PostMemoryManager(machine, 0xD0000)
-    noise(machine, 0xD0000)
+    pmm = PostMemoryManager(machine, 0xD8000)
+    noise(machine, 0xD8000)
     result = machine.call("memory_allocate")
-    assert not result.cf and result.ax == 0xD000
+    assert not result.cf and result.ax == 0xD800
     size = pages(paragraphs(machine))
     assert pmm.calls == [(0, size, 0xFFFFFFFF, CONVENTIONAL_PERMANENT_ALIGNED)]
     assert base_memory(machine) == 639
-    check_layout(machine, 0xD000)
-    assert variable(machine, 0xD000, "memory_pmm", 4) == 0xD0000
+    check_layout(machine, 0xD800)
+    assert variable(machine, 0xD800, "memory_pmm", 4) == 0xD8000
 
 
 def test_memory_of_a_pmm_without_permanence_is_not_used(machine: Machine) -> None:
@@ -202,10 +202,10 @@ def test_release_leaves_base_memory_that_somebody_else_lowered(machine: Machine)
 
 
 def test_release_returns_memory_to_the_pmm(machine: Machine) -> None:
-    pmm = PostMemoryManager(machine, 0xD0000)
-    noise(machine, 0xD0000)
+    pmm = PostMemoryManager(machine, 0xD8000)
+    noise(machine, 0xD8000)
     release(machine, machine.call("memory_allocate").ax)
-    assert pmm.calls[-1] == (2, 0xD0000)
+    assert pmm.calls[-1] == (2, 0xD8000)
 
 
 def test_nobody_finds_a_table_in_released_memory(machine: Machine) -> None:
