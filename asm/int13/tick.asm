@@ -14,6 +14,12 @@ extern int13_leave
 extern net_poll
 extern time_held
 extern time_tick
+extern net_now
+extern tcp_heard
+extern tcp_probe
+
+KEEPALIVE_MS    equ 30000       ; silence after which the peer is asked: routers on the way forget a
+                                ; connection that is quiet; a target that has forgotten it says so now
 
 BSS tick
 int08_old:      resd 1                  ; the vector before us
@@ -34,6 +40,14 @@ int08_entry:
         mov     byte [time_held], 1
         call    time_tick
         call    net_poll
+        mov     eax, [net_now]
+        mov     edx, eax
+        sub     edx, [tcp_heard]
+        cmp     edx, KEEPALIVE_MS
+        jl      .heard
+        mov     [tcp_heard], eax        ; asked: the next time is as far away
+        call    tcp_probe
+.heard:
         mov     byte [time_held], 0
         jmp     int13_leave
 .busy:

@@ -57,6 +57,7 @@ extern ev_target_port2
 extern ev_target_name2
 extern ev_lun2
 extern error_print
+extern error_detail
 extern ev_auth_method
 extern ev_connect_timeout
 extern ev_connect_retries
@@ -70,7 +71,9 @@ redirect_ip:        resd 1              ; 0: it did not say, or not so that we c
 session_hops:       resb 1
 session_tries:      resb 1
 session_target:     resb 1              ; 0: the first, 1: the second
+session_detail:     resd 1              ; error_detail of session_why
 session_hope:       resb 1              ; 1: in this round something failed that may pass
+session_why:        resw 1              ; why the login without a security stage failed; 0: there was none
 
 RODATA iscsi
 session_target1:
@@ -220,6 +223,7 @@ session_connect:
         mov     byte [session_hops], REDIRECT_HOPS
         mov     byte [chap_refused], 0
 .hop:
+        and     word [session_why], 0
         mov     [session_ip], eax
         mov     [session_port], cx
         cmp     byte [ev_auth_method], AUTH_NONE
@@ -250,7 +254,10 @@ session_connect:
         ; A target may insist on the security stage, also for AuthMethod=None, and says so in one of
         ; these ways (RFC 7143, 6.3); the second login tells whether it was that.
         cmp     cl, ISCSI_STAGE_SECURITY
-        je      .out
+        je      .second
+        mov     [session_why], ax
+        push    dword [error_detail]
+        pop     dword [session_detail]
         cmp     ax, ERR_LOGIN_INITIATOR_ERROR
         je      .dial
         cmp     ax, ERR_LOGIN_AUTHENTICATION
@@ -260,6 +267,15 @@ session_connect:
 .out:
         stc
         ret
+.second:                                ; LIO hangs up without a word on one that offers None alone: its
+        cmp     ax, ERR_ISCSI_CLOSED    ; answer to the first login says more
+        ja      .out
+        cmp     word [session_why], 0
+        je      .out
+        mov     ax, [session_why]
+        push    dword [session_detail]
+        pop     dword [error_detail]
+        jmp     .out
 .moved:
         dec     byte [session_hops]
         js      .out

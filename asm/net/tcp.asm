@@ -76,7 +76,7 @@ tcp_rtt_seq:    resd 1          ; the sample is taken when this is acknowledged
 tcp_rtt_start:  resd 1
 tcp_timer_at:   resd 1          ; when the timer expires
 tcp_progress:   resd 1          ; when an acknowledgement last brought something new
-tcp_heard:      resd 1          ; when the peer last sent an acceptable segment
+tcp_heard:      resd 1          ; when the peer last sent an acceptable segment, or was asked by tcp_probe
 tcp_challenge_at: resd 1        ; begin of the period in which challenge ACKs are counted
 tcp_error:      resw 1          ; why the connection is gone, an ERR_ number
 tcp_icmp:       resw 1          ; soft ICMP error that came in, an ERR_ number

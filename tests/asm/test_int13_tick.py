@@ -131,6 +131,23 @@ def test_clock_goes_on_in_ticks_and_never_ahead(ticks: Ticks) -> None:
     assert passed - 110 <= now <= passed
 
 
+def test_a_quiet_peer_is_asked_now_and_then(ticks: Ticks) -> None:
+    """Every 30 s: routers keep the connection, a target that has forgotten it says so."""
+    machine = ticks.machine
+    machine.replace("tcp_probe", lambda m: ticks.log.append("probe"))
+    machine.set("tcp_heard", 0xFFFFF000, 4)  # the clock wraps meanwhile
+    asked = []
+    for ms in range(0, 100_000, 55):
+        machine.set("net_now", (0xFFFFF000 + ms) & 0xFFFFFFFF, 4)
+        ticks.tick()
+        if "probe" in ticks.log:
+            asked.append(ms)
+        ticks.log.clear()
+    assert len(asked) == 3
+    for number, ms in enumerate(asked, 1):
+        assert 0 <= ms - number * 30_000 < number * 60
+
+
 def test_stack_of_the_interrupted_is_hardly_used(ticks: Ticks) -> None:
     machine = ticks.machine
     pattern = b"\xa5" * 200

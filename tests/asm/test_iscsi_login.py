@@ -237,6 +237,20 @@ def test_target_that_insists_on_the_security_stage(bench: Bench, status: int) ->
     assert len(bench.link.dialled) == 2
 
 
+def test_target_that_hangs_up_on_the_second_login(bench: Bench) -> None:
+    """LIO, where it wants CHAP: the first login was told why, the second is cut off."""
+
+    def answer(connection: RawLogin, pdu: Any, head: Any, number: int) -> list[bytes] | None:
+        if head.flags >> 2 & 3 == 1:
+            return [login_reply(connection, head, flags=0, status_class=2, status_detail=1)]
+        return None
+
+    bench.link.targets[IP, PORT] = lambda link: RawLogin(bench.target, answer)
+    assert login(bench) == (True, ERRORS["LOGIN_AUTHENTICATION"])
+    assert bench.detail() == 0x0201
+    assert len(bench.link.dialled) == 2  # and no further round: it would change nothing
+
+
 NAMED = {
     **{0x0200 + i: 4100 + i for i in range(12)},
     **{0x0300 + i: 4030 + i for i in range(3)},

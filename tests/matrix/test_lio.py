@@ -82,6 +82,7 @@ def test_each_algorithm(rom: Path, device: str, rig: Rig, algorithm: str) -> Non
     [
         pytest.param("CHAP", {"CHAPSecret": "not-the-secret"}, 4101, id="secret"),
         pytest.param("CHAP", {"CHAPUsername": "nobody"}, 4101, id="user"),
+        pytest.param("CHAP", {"AuthMethod": "None"}, 4101, id="none"),
         pytest.param("MutualCHAP", {"CHAPMSecret": "not-the-secret"}, 4132, id="target-secret"),
         pytest.param("MutualCHAP", {"CHAPMUsername": "nobody"}, 4132, id="target-user"),
     ],
