@@ -16,7 +16,8 @@ extern int13_ds
 extern int13_edd_shift
 extern disk_block_size
 extern boot_bdf
-extern ev_lun
+extern session_lun
+extern session_target
 
 INT13_FUNCTION 48, int13_48_parameters_extended
 
@@ -117,14 +118,15 @@ int13_build_params:
         rep stosw                       ; the rest of it and everything behind it
         pop     di
         add     di, 4                   ; device_path
-        mov     si, ev_lun
+        mov     si, session_lun         ; of the target in use
         cmp     bl, EDD_SIZE_T13
         je      .t13
         lodsw
         mov     [di], ah                ; Phoenix: the LUN, one byte
         jmp     short .checksum
 .t13:
-        inc     di                      ; SCSI id: 0
+        mov     al, [session_target]    ; SCSI id: 0, after a fail-over 1
+        stosb
         inc     di
         mov     cx, 4
 .lun:

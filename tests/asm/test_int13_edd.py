@@ -31,7 +31,7 @@ def packet(
 
 @pytest.fixture
 def bios(machine: Machine) -> tuple[PeerDisk, Caller]:
-    machine.set("ev_lun", LUN)
+    machine.set("session_lun", LUN)
     machine.set("boot_bdf", 0x0312)
     return installed(machine, BLOCKS)
 
@@ -302,6 +302,22 @@ def test_parameters(bios: tuple[PeerDisk, Caller], machine: Machine, size: int, 
         phoenix = bytes([5]) + bytes(8)
         t13 = struct.pack("<HQ", 0, 0x4005) + bytes(7)
         assert answer[0x38 : given - 1] == (phoenix if given == 0x42 else t13)
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_parameters_name_the_unit_in_use(
+    bios: tuple[PeerDisk, Caller], machine: Machine, target: int
+) -> None:
+    """After a fail-over it is the second target's; the first one's LUN counts no more."""
+    _, call = bios
+    machine.set("ev_lun", bytes([0, 9, 0, 0, 0, 0, 0, 0]))
+    machine.set("session_target", target, 1)
+    machine.set("session_lun", bytes([0, 3, 0, 0, 0, 0, 0, 0]))
+    regs = place(machine, struct.pack("<H", 0x4A) + bytes(0x48))
+    assert call.status(0x48, **regs) == 0
+    answer = machine.read(linear(regs), 0x4A)
+    assert struct.unpack_from("<HQ", answer, 0x38) == (target, 3)
+    assert sum(answer[0x1E:]) & 0xFF == 0
 
 
 def test_parameters_of_a_disk_that_chs_reaches(machine: Machine) -> None:
