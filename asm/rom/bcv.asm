@@ -24,9 +24,10 @@ extern ahead_memory
 extern memory_allocate, memory_extended, memory_release, memory_segment
 extern message_late
 extern pmm_find
-extern rom_late, rom_late_old, rom_product, rom_store
+extern rom_late, rom_late_old, rom_store, rom_version
 extern int13_drive
 extern message_attached, message_banner, message_disk, message_size
+extern message_product
 extern message_link, message_off, message_prepare, message_target
 extern message_target2, session_target
 extern message_delay, message_gateway, message_initiator
@@ -181,7 +182,9 @@ bcv_connect:
 .adapter:
         mov     [boot_bdf], bx
         call    message_prepare
-        mov     si, rom_product
+        mov     si, message_product
+        call    print_message
+        mov     si, [cs:rom_version + version_info.text]
         call    print_message
         mov     si, message_banner
         call    print_message

@@ -14,6 +14,10 @@ extern error_print
 extern init_size, overlay_paragraphs, undi_image, undi_paragraph
 extern pmm_call, pmm_find
 extern unpack
+%if WITH_ISCSI
+extern name_main
+extern rom_name_return
+%endif
 %if WITH_PXE
 extern pxe_main
 %endif
@@ -65,6 +69,13 @@ extern rom_bev_return
         push    pxe_main
         retf
 .disk:
+%endif
+%if WITH_ISCSI
+        cmp     word [bp + BCV_FRAME.return], rom_name_return
+        jne     .boot
+        push    name_main
+        retf
+.boot:
 %endif
         push    BOOT_MAIN
         retf

@@ -198,8 +198,8 @@ rom_ev:                         ; data: where the EV block is
 
 rom_manufacturer:               ; data: shown by some BIOSes
         db      MANUFACTURER, 0
-; Shown in the BIOS's boot menu, read after init, and at the head of our messages. The version is
-; its last word: `romgen stamp` replaces it.
+; Shown in the BIOS's boot menu, read after init, which may have made of it a name with adapter, target
+; and LUN (name_main). The version is its last word: `romgen stamp` replaces it.
 rom_product:                    ; data: the name in the boot menu
         db      PRODUCT, " ", VERSION, 0
         times PRODUCT_ROOM - ($ - rom_product) db 0

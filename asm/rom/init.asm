@@ -6,6 +6,12 @@ global rom_init:function
 global adapter_check:function
 global adapter_find:function
 global rom_store:function
+%if WITH_ISCSI
+global rom_name_return:data
+
+extern pmm_find
+extern rom_run
+%endif
 
 extern pci_read32
 extern rom_bdf
@@ -53,6 +59,9 @@ rom_init:
         call    rom_store
         cmp     [es:rom_bdf], bx
         jne     .kept                   ; the ROM cannot be written
+%if WITH_ISCSI
+        call    rom_name
+%endif
         call    rom_share
 .kept:
         mov     ax, BOOT_BCV * PNP_RETURN_DISK + BOOT_BEV * PNP_RETURN_BEV
@@ -66,6 +75,24 @@ rom_init:
         pop     ebx
         retf
 
+%if WITH_ISCSI
+;---------------------------------------------------------------------------
+; rom_name - the name in the boot menu (name_main), where there is memory to make it in
+; in:       nothing
+; out:      nothing
+; clobbers: AX, CX, ES, flags
+; needs:    as rom_run; the ROM writable
+;---------------------------------------------------------------------------
+rom_name:
+        call    pmm_find
+        jc      rom_name_return
+        push    cs
+        push    cs
+        call    rom_run                 ; which knows us by the address it returns to
+rom_name_return:                        ; data: there
+        ret
+
+%endif
 ;---------------------------------------------------------------------------
 ; adapter_check - is one of our adapters at this place?
 ; in:       BX = bus/dev/fn

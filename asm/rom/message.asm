@@ -3,7 +3,10 @@
 %include "rom.inc"
 
 global message_prepare:function
+global message_dev:data
+global message_fn:data
 global message_banner:data
+global message_product:data
 global message_link:data
 global message_initiator:data
 global message_gateway:data
@@ -57,6 +60,8 @@ message_prepare:
         ret
 
 INITDATA message
+; The version is in the ROM's version structure, where `romgen stamp` writes it.
+MSG message_product, PRODUCT, " "
 MSG message_banner, ", adapter ", F_HEX8, boot_bdf + 1, ":", F_HEX8, message_dev, ".", F_DEC8, message_fn, CRLF
 MSG message_link, "  MAC ", F_MAC, net_mac, ", link up", CRLF
 MSG message_initiator, "  Initiator ", F_IP, net_ip, ", mask ", F_IP, net_mask, CRLF

@@ -31,6 +31,7 @@ CONSTANTS = {
     "BDA_DISK_STATUS": 0x74,
     "BDA_DISK_COUNT": 0x75,
     "VECTOR_INT08": 0x08 * 4,
+    "VECTOR_INT10": 0x10 * 4,
     "VECTOR_INT13": 0x13 * 4,
     "VECTOR_INT15": 0x15 * 4,
     "VECTOR_INT19": 0x19 * 4,

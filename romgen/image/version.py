@@ -67,7 +67,7 @@ def product_version(text: Text | None) -> str:
 def places(rom: Rom) -> Iterator[Place]:
     """Every place of every x86 image that has a version.
 
-    The banner is no place of its own: the ROM prints the product's name as its first line.
+    The banner is no place of its own: the ROM prints the version's text behind the product's name.
     """
     for image in rom.images:
         if image.code_type != CODE_X86:

@@ -12,6 +12,7 @@ OTHER = 0x0010
 
 def adapter(machine: Machine, bdf: int, vendor: int = 0x8086, device: int = 0x100E) -> None:
     machine.map(0xC0000, 0x8000)  # where init looks for other ROMs
+    machine.map(0xE0000, 0x20000)  # and for the PMM
     machine.ports.pci[bdf] = bytearray(
         vendor.to_bytes(2, "little") + device.to_bytes(2, "little") + bytes(252)
     )

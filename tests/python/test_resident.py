@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
     (".text.enter", "bcv_main"),  # rom_run calls it in the copy that overlay_make makes
     (".text.enter", "bev_main"),
+    (".text.enter", "name_main"),
     (".text.enter", "pxe_main"),
 }
 ALLOWED_TABLES = (".tbl.evsrc.",)  # asked by ev_load, which is init code
