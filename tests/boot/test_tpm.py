@@ -66,7 +66,9 @@ def test_seabios_measures_what_the_release_says(rom: Path, tmp_path: Path) -> No
                 qmp.execute("quit")
 
         extra = ("-chardev", f"socket,id=tpm,path={control}", "-tpmdev",
-                 "emulator,id=tpm0,chardev=tpm", "-device", "tpm-tis,tpmdev=tpm0")  # fmt: skip
+                 "emulator,id=tpm0,chardev=tpm", "-device", "tpm-tis,tpmdev=tpm0",
+                 # nothing boots: the machine must not reset while its memory is read
+                 "-boot", "reboot-timeout=20000")  # fmt: skip
         nic = Nic("e1000", stamped, bootindex=0)
         machine = Machine(nic, memory_mib=MEMORY_MIB, extra=extra)
         result = run(machine, Stop(60), tmp_path, on_line=on_line)
