@@ -7,6 +7,7 @@ language. What a value is (a file, a folder, a layout) follows from its metavar.
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -106,8 +107,12 @@ def _key(found: Node) -> str:
 
 
 def _said(kind: str, choices: tuple[str, ...]) -> str:
-    """A value for the tables: its choices behind =, or its kind."""
-    return f"={' '.join(choices)}" if choices else kind
+    """A value for the tables: its choices behind =, or its kind.
+
+    Choices of several words are left out: the words of the tables are divided by blanks.
+    """
+    plain = [choice for choice in choices if re.fullmatch(r"[\w.:+-]+", choice)]
+    return f"={' '.join(plain)}" if choices else kind
 
 
 def _table(top: Node) -> Iterator[str]:
@@ -248,7 +253,8 @@ def _fish_value(kind: str, choices: tuple[str, ...]) -> str:
     """What may stand there."""
     layouts = " -a '(romgen completion layouts 2>/dev/null)'"
     if choices:
-        return f" -a {_quoted(' '.join(choices))}"
+        words = (re.sub(r"([^\w.:+-])", r"\\\1", choice) for choice in choices)
+        return f" -a {_quoted(' '.join(words))}"
     return {
         FILE: " -F",
         FOLDER: " -a '(__fish_complete_directories)'",

@@ -29,6 +29,7 @@ CASES = [
     ("romgen info e", "ev.txt", "build"),
     ("romgen addr2line iscsi-ne", "iscsi-ne2k", "build"),
     ("romgen map --format h", "html", "text"),
+    ("romgen nics --cell st", "storm", "boot"),
 ]
 
 
