@@ -87,6 +87,14 @@ def test_loss_with_mutual_chap_and_digests(rom: Path, device: str) -> None:
     assert outcome.counters["lost"] > 10
 
 
+def test_everything_at_once(rom: Path, device: str) -> None:
+    """Frames are cut short, late, doubled, out of order, and wrong in a bit."""
+    plan = Plan(truncate=0.01, delay=0.0005, duplicate=0.02, reorder=0.02, corrupt=0.01)
+    outcome = right(wire_boot(WireBoot(rom, device, "tgt", Security("CHAP"), plan)))
+    for harm in ("truncated", "duplicated", "reordered", "corrupted"):
+        assert outcome.counters[harm] > 5
+
+
 def test_a_vlan(rom: Path, device: str) -> None:
     """The wire takes off the tag of this VLAN and puts it on: the target knows of none."""
     given = {"VLAN": str(VLAN)}
