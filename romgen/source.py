@@ -17,6 +17,7 @@ GIT_TIMEOUT = 20.0
 """Seconds."""
 INPUTS = ("asm", "undi", "layouts", "romgen")
 """What ROMs are made of; changes elsewhere do not make them dirty."""
+HOOK_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 DATE_MAX = 0xFFFFFFFF
 GIT_ID_DIGITS = 40
 """Of a SHA-256 repository's longer ids there is room for the first ones."""
@@ -33,11 +34,13 @@ class Source:
 
 def git(root: Path, *arguments: str) -> str | None:
     """What git says in `root`; None without git, outside a checkout, or where git refuses."""
+    # In a hook of git these name the hook's repository, whatever the folder.
+    outside = {name: value for name, value in os.environ.items() if name not in HOOK_VARIABLES}
     try:
         done = subprocess.run(
             ["git", *arguments],
             cwd=root,
-            env={**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
+            env={**outside, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -207,6 +207,9 @@ def test_source_of_a_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert read_source(tmp_path, {}).dirty
         (tmp_path / "asm" / name).write_text("1")
         (tmp_path / "asm" / "new").unlink(missing_ok=True)
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    assert read_source(tmp_path, {}).git_id == found.git_id
+    monkeypatch.delenv("GIT_DIR")
     # A tree without a repository of its own, inside another one, comes from nowhere.
     assert read_source(tmp_path / "asm", {}) == Source()
     monkeypatch.setenv("PATH", "")
