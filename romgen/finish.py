@@ -43,6 +43,11 @@ def finish(
     """
     made = _link(job, ev_text, keep)
     program = made.rom.program
+    if made.rom.error:
+        used = program.value("rom_end")
+        path = _write_map(job.project, job.layout, made.image_map(job.layout, used))
+        made.rom.error.hint = f"it has {used} bytes unpacked, see {path} for what takes them"
+        raise made.rom.error
     rom = pack_init(
         program.flat(program.value("rom_end")),
         program.value("undi_image"),
@@ -50,15 +55,7 @@ def finish(
     )
     if job.blob:
         rom = behind(rom, job.blob, program.value("undi_blob_place"))
-    map_data = image_map(
-        job.layout,
-        made.rom.program,
-        made.rom.map_file,
-        made.undi.program,
-        made.undi.map_file,
-        made.sources,
-        len(rom),
-    )
+    map_data = made.image_map(job.layout, len(rom))
     return _finish(
         job.project,
         job.layout,
@@ -80,6 +77,18 @@ class _Programs:
     messages: str
     sources: dict[str, str]
 
+    def image_map(self, layout: Layout, used: int) -> dict[str, Any]:
+        """The map; used: bytes of the image."""
+        return image_map(
+            layout,
+            self.rom.program,
+            self.rom.map_file,
+            self.undi.program,
+            self.undi.map_file,
+            self.sources,
+            used,
+        )
+
 
 def _link(job: Job, ev_text: bytes, keep: Sequence[str]) -> _Programs:
     """Both programs, the UNDI's as soon as its objects are there."""
@@ -89,6 +98,8 @@ def _link(job: Job, ev_text: bytes, keep: Sequence[str]) -> _Programs:
     elif job.batch.good(job.undi):
         undi = link_undi(job.generator, job.layout, [unit.object for unit in job.undi])
     messages = job.batch.finish()
+    if undi.error:
+        raise undi.error
     write_atomic(work / EV_FILE, pack(ev_text, job.layout.ev_capacity))
     objects = [unit.object for unit in job.rom]
     rom = link_rom(job.generator, job.layout, objects, undi.program, keep)
@@ -124,6 +135,13 @@ def _check_rules(layout: Layout, rom: Linked, map_data: dict[str, Any]) -> None:
     check_rules(layout.rules, symbols, (one.section for one in pieces), rule_sizes(map_data))
 
 
+def _write_map(project: Project, layout: Layout, map_data: dict[str, Any]) -> str:
+    """Write the map; its path for messages."""
+    path = project.build / f"{layout.name}.map.json"
+    write_atomic(path, json.dumps(map_data) + "\n")
+    return shown(path, project.root)
+
+
 def _finish(
     project: Project,
     layout: Layout,
@@ -137,14 +155,14 @@ def _finish(
     """Write the products. The map comes first: it is needed most when the image does not fit."""
     out = project.build
     map_path = out / f"{layout.name}.map.json"
-    write_atomic(map_path, json.dumps(map_data) + "\n")
+    shown_map = _write_map(project, layout, map_data)
     size = map_data["image"]["size"]
     if size > size_max:
         raise RomgenError(
             "image-budget",
             layout.size_max_where,
             f"the image has {size} bytes, {size - size_max} more than size_max = {size_max}",
-            f"see {shown(map_path, project.root)} for what takes them",
+            f"see {shown_map} for what takes them",
             status=EXIT_FINDINGS,
         )
     _check_memory(layout, map_data["memory"])

@@ -22,17 +22,23 @@ from romgen.undi_blob import Blob
 
 UNDI_FILE = "undi.bin"
 EV_FILE = "ev_block.bin"
+TOO_LONG = "relocation truncated to fit"
+"""What ld says where an address does not fit into 16 bits."""
 UNPACK_WORK = 400
 """Bytes of scratch memory that asm/lib/unpack.asm needs (UNPACK_PARAGRAPHS in rom.inc)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A linked program, ld's map of it and ld's warnings."""
+    """A linked program, ld's map of it and ld's warnings.
+
+    error: why it cannot be used: it goes beyond a segment; what takes the room can be seen in it
+    """
 
     program: Program
     map_file: Path
     messages: str
+    error: RomgenError | None = None
 
 
 def _link(
@@ -71,16 +77,22 @@ def _link(
         *extra,
     ]
     status, messages = run_tool(command, work, "binutils")
+    error = None
     if status:
-        raise RomgenError(
+        error = RomgenError(
             "link",
             "",
             f"ld failed on {name}.elf of {layout}",
             status=EXIT_FINDINGS,
             detail=messages,
         )
+        # Only where something is out of reach is there a program to be had.
+        if TOO_LONG not in messages or run_tool(
+            [*command, "--noinhibit-exec"], work, "binutils"
+        )[0]:
+            raise error
     drop_constants(work / f"{name}.elf")
-    return Linked(read_program(work / f"{name}.elf"), work / f"{name}.map", messages)
+    return Linked(read_program(work / f"{name}.elf"), work / f"{name}.map", messages, error)
 
 
 def link_undi(generator: Generator, layout: Layout, objects: Sequence[Path]) -> Linked:

@@ -286,6 +286,18 @@ def test_budget(tiny_project: Project) -> None:
     assert not (tiny_project.build / f"{NAME}.rom").exists()
 
 
+def test_longer_than_a_segment(tiny_project: Project) -> None:
+    append(tiny_project, BOOT, "\nCODE boot\n times 70000 nop\n")
+    with pytest.raises(RomgenError) as caught:
+        build(tiny_project, NAME)
+    assert f"{BOOT}:18:" in caught.value.detail
+    assert "relocation truncated to fit" in caught.value.detail
+    assert f"see build/{NAME}.map.json for what takes them" in caught.value.hint
+    found = json.loads((tiny_project.build / f"{NAME}.map.json").read_text())
+    assert found["rom"]["files"][BOOT]["image"] > 70000
+    assert not (tiny_project.build / f"{NAME}.rom").exists()
+
+
 def test_missing_tool(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(RomgenError, match="nasm is not installed") as caught:
