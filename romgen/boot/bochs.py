@@ -1,8 +1,8 @@
 """One run of Bochs: another machine with another BIOS, and an e1000 that is QEMU's.
 
 Its BIOS (package bochsbios) calls a ROM's init with AX = F000h, the boot connection vector straight
-after it, and has no PMM. Debian's Bochs has the debugger built in; it is driven over a pseudo
-terminal: to start the machine, and to read its screen when the boot program or a time-out stops it.
+after it, and has no PMM. Debian's Bochs has the debugger built in; a file of commands starts
+the machine, and reads its screen when the boot program or a time-out stops it.
 The network is Bochs's own slirp, with the addresses of QEMU's; no fw_cfg: the ROM has its boot
 variables in its EV block.
 """
@@ -10,17 +10,15 @@ variables in its EV block.
 from __future__ import annotations
 
 import contextlib
-import os
-import pty
 import re
-import select
 import signal
+import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from romgen.boot.console import GuestReport, Line, guest_report
-from romgen.boot.process import find_tool
+from romgen.boot.process import start, stop
 from romgen.errors import EXIT_BOOT, EXIT_TOOL, RomgenError
 
 BIOS = Path("/usr/share/bochs/BIOS-bochs-latest")
@@ -30,12 +28,12 @@ INSTRUCTIONS_PER_SECOND = 50_000_000
 """Of the machine's time. A host that is faster makes its seconds shorter than ours."""
 SCREEN, SCREEN_BYTES = 0xB8000, 4000
 COLUMNS = 80
-PROMPT = re.compile(rb"<bochs:\d+>")
-PANIC = re.compile(rb"VGABIOS panic at vgabios\.c, line (\d+)")
+STARTED = "Next at t=0"
+"""The debugger's first word."""
+PANIC = re.compile(r"VGABIOS panic at vgabios\.c, line (\d+)")
 """What Bochs makes of a byte at the port that is isa-debug-exit in QEMU (EXIT_PORT)."""
-INTERRUPT = b"\x03"
-STOP_PATIENCE = 10.0
-CHUNK = 65536
+SCREEN_PATIENCE = 3.0
+"""Seconds between the time-out and the end: time to read the screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +104,30 @@ def run(machine: BochsMachine, timeout: float, folder: Path) -> BochsRun:
                 f"run: apt-get install --no-install-recommends {package}",
                 status=EXIT_TOOL,
             )
+    picture, output = folder / "screen", folder / "output"
     (folder / "bochsrc").write_text(machine.config(folder))
+    # The debugger's commands: each begins when the one before has stopped the machine or is done.
+    (folder / "commands").write_text(f'c\nwritemem "{picture}" {SCREEN:#x} {SCREEN_BYTES}\nc\n')
     begin = time.monotonic()
-    with _Debugger(folder) as debugger:
-        if not debugger.prompt(STOP_PATIENCE):
-            raise RomgenError(
-                "bochs-start",
-                "bochs",
-                "did not start",
-                detail=debugger.output.decode(errors="replace")[-2000:],
-                status=EXIT_BOOT,
-            )
-        debugger.say("c")
-        stopped = debugger.prompt(timeout)
-        if not stopped:
-            debugger.type(INTERRUPT)
-            debugger.prompt(STOP_PATIENCE)
-        picture = folder / "screen"
-        debugger.say(f'writemem "{picture}" {SCREEN:#x} {SCREEN_BYTES}')
-        debugger.prompt(STOP_PATIENCE)
-        debugger.say("c" if stopped else "q")
-        debugger.prompt(STOP_PATIENCE)
-        panic = PANIC.search(debugger.output)
+    child = start(
+        ["bochs", "-q", "-f", str(folder / "bochsrc"), "-rc", str(folder / "commands")],
+        env={"TERM": "xterm"},
+        log=output,
+    )
+    try:
+        child.wait(timeout)
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGINT)  # stops the machine: the screen is read
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(SCREEN_PATIENCE)
+    finally:
+        stop(child, polite=False)
+    said = output.read_text(errors="replace")
+    if STARTED not in said:
+        raise RomgenError(
+            "bochs-start", "bochs", "did not start", detail=said[-2000:], status=EXIT_BOOT
+        )
+    panic = PANIC.search(said)
     report = folder / "report"
     text = report.read_text("ascii", errors="replace") if report.exists() else ""
     return BochsRun(
@@ -144,57 +144,3 @@ def _screen(memory: bytes) -> str:
     text = memory[::2].decode("cp437").replace("\0", " ")
     rows = (text[at : at + COLUMNS].rstrip() for at in range(0, len(text), COLUMNS))
     return "\n".join(rows).rstrip()
-
-
-@dataclass(slots=True)
-class _Debugger:
-    """Bochs on a pseudo terminal. A context manager: it is gone afterwards in any case."""
-
-    folder: Path
-    output: bytes = b""
-    ended: bool = False
-    _child: int = field(default=0, init=False)
-    _terminal: int = field(default=-1, init=False)
-    _seen: int = field(default=0, init=False)
-
-    def __enter__(self) -> _Debugger:
-        # setpriv: the kernel kills it when we die.
-        program = [find_tool("setpriv"), "--pdeathsig", "KILL", "--", find_tool("bochs")]
-        program += ["-q", "-f", str(self.folder / "bochsrc")]
-        self._child, self._terminal = pty.fork()
-        if self._child == 0:
-            os.execve(program[0], program, {**os.environ, "TERM": "xterm"})
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._child, signal.SIGKILL)
-        os.waitpid(self._child, 0)
-        os.close(self._terminal)
-
-    def type(self, keys: bytes) -> None:
-        """What a person would type."""
-        with contextlib.suppress(OSError):
-            os.write(self._terminal, keys)
-
-    def say(self, command: str) -> None:
-        """A command to the debugger."""
-        self.type(command.encode() + b"\n")
-
-    def prompt(self, patience: float) -> bool:
-        """Wait for the next prompt. False: it ended (`ended`), or the time is over."""
-        deadline = time.monotonic() + patience
-        while True:
-            if found := PROMPT.search(self.output, self._seen):
-                self._seen = found.end()
-                return True
-            left = deadline - time.monotonic()
-            if self.ended or left <= 0:
-                return False
-            if select.select([self._terminal], [], [], left)[0]:
-                try:
-                    data = os.read(self._terminal, CHUNK)
-                except OSError:  # Linux's way to say that the other end is closed
-                    data = b""
-                self.output += data
-                self.ended = not data
