@@ -262,8 +262,10 @@ command_start:
 ;---------------------------------------------------------------------------
 command_wait:
 %if TCP_WIDE
+  %if TCP_WIDE = 1
         cmp     dword [tcp_rtt_min], TCP_FAR
         jb      .wait
+  %endif
         test    byte [scsi_direction], SCSI_READ
         jz      .wait
         mov     eax, [scsi_length]
