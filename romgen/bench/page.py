@@ -109,11 +109,11 @@ def plot(rows: Sequence[Ratio]) -> str:
     )
 
 
-def write_page(path: Path, rows: Sequence[Ratio]) -> None:
+def write_page(path: Path, tables: Sequence[str]) -> None:
     """Replace what stands between the marks. Error: the page has no marks."""
     text = path.read_text()
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise RomgenError("page-marks", str(path), f"the page has no {BEGIN} ... {END}")
-    write_atomic(path, f"{before}{BEGIN}\n{table(rows)}{END}{after}")
+    write_atomic(path, "".join((before, BEGIN, "\n", "\n".join(tables), END, after)))

@@ -27,6 +27,7 @@ PACKAGES = {
     "swtpm": "swtpm",
     "tgtd": "tgt",
     "tgtadm": "tgt",
+    "iscsi-perf": "libiscsi-bin",
     "setpriv": "util-linux",
     "grub-mkimage": "grub-common grub-pc-bin",
     "syslinux": "syslinux",

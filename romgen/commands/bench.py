@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from romgen.bench import rival
+from romgen.bench.limits import costs_table, counts_table, loopback, loopback_table
 from romgen.bench.measure import Side, boot
 from romgen.bench.page import plot, table, write_page
 from romgen.bench.results import Pair, load, ratios, store, without
@@ -33,6 +34,7 @@ def add_parser(sub: Subparsers) -> None:
     )
     parser.add_argument("--pairs", type=int, default=PAIRS, metavar="N", help=f"default: {PAIRS}")
     parser.add_argument("--list", action="store_true", help="name the workloads, by group, and end")
+    parser.add_argument("--page", action="store_true", help="measure nothing, write the page anew")
     parser.add_argument("--write", action="store_true", help=f"into {PAGE}, .json and .svg")
     parser.set_defaults(run=run)
 
@@ -52,9 +54,9 @@ def run(args: argparse.Namespace) -> int:
         if name not in known:
             raise RomgenError("bench-only", name, "no such workload", "romgen bench --list")
     project = Project()
-    kept = project.root / DATA if args.write else project.build / "bench.json"
+    kept = project.root / DATA if args.write or args.page else project.build / "bench.json"
     pairs = load(kept)
-    for nic in args.nic or NICS:
+    for nic in () if args.page else args.nic or NICS:
         pairs = without(pairs, nic, work)
         device = qemu_device(project, nic)
         pci = load_nics(project.tables / "nics.toml", project.root)[nic].pci
@@ -66,8 +68,13 @@ def run(args: argparse.Namespace) -> int:
             store(kept, pairs)
     rows = ratios(pairs, WORKLOADS)
     print(table(rows), end="")
-    if args.write:
-        write_page(project.root / PAGE, rows)
+    if args.write or args.page:
+        beside = (
+            loopback_table(loopback()),
+            costs_table(project, list(dict.fromkeys(pair.nic for pair in pairs))),
+            counts_table(project),
+        )
+        write_page(project.root / PAGE, (table(rows), *beside))
         write_atomic(project.root / PLOT, plot(rows))
     else:
         write_atomic(project.build / Path(PLOT).name, plot(rows))

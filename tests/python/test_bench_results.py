@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from romgen.bench import rival
+from romgen.bench.limits import costs_table, counts_table, loopback_table
 from romgen.bench.page import BEGIN, END, plot, table, write_page
 from romgen.bench.plan import ROW, WRITE_FIRST, Row, damage, disk
 from romgen.bench.results import Pair, load, ratios, store, without
@@ -15,6 +16,7 @@ from romgen.boot import pattern
 from romgen.boot.console import Line
 from romgen.boot.pattern import SECTOR
 from romgen.errors import RomgenError
+from romgen.project import Project
 
 PAIRS = [Pair("e1000", "read-8", ours, other) for ours, other in ((40, 10), (30, 10), (90, 10))]
 
@@ -53,13 +55,25 @@ def test_the_page_has_the_table_and_the_plot_a_bar_a_row(tmp_path: Path) -> None
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     rows = ratios(PAIRS, WORKLOADS)
-    write_page(page, rows)
-    assert page.read_text() == f"before\n{BEGIN}\n{table(rows)}{END}\nafter\n"
+    write_page(page, [table(rows), "more\n"])
+    assert page.read_text() == f"before\n{BEGIN}\n{table(rows)}\nmore\n{END}\nafter\n"
     assert "| 40 KiB/s | 10 KiB/s | 4.00 | 3.00-9.00 of 3 | 3 | held |" in table(rows)
     assert plot(rows).count("<rect x=") == len(rows)
     page.write_text("no marks")
     with pytest.raises(RomgenError, match="no <!--"):
-        write_page(page, rows)
+        write_page(page, [table(rows)])
+
+
+def test_what_stands_beside_the_ratios(tmp_path: Path) -> None:
+    assert "| 127 | 2 MiB/s |" in loopback_table({127: 2048.0})
+    project = Project(build=tmp_path)
+    assert "| int13 read 8 in order |" in counts_table(project)
+    with pytest.raises(RomgenError, match="romgen build iscsi-e1000"):
+        costs_table(project, ["e1000"])
+    (tmp_path / "iscsi-e1000.map.json").write_text(
+        '{"image": {"size": 32256, "resident": 23048}, "memory": {"data": 1000, "stack": 24}}'
+    )
+    assert "| iscsi-e1000 | 32,256 | 23,048 | 1,024 |" in costs_table(project, ["e1000"])
 
 
 def test_the_plan_stands_behind_the_program() -> None:
