@@ -23,6 +23,7 @@ TIMEOUT = 120.0
 """Seconds; a person may have to touch a token or type a passphrase."""
 _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 _WIDTH = 70
+_MAGIC, _VERSION = b"SSHSIG", (1).to_bytes(4, "big")
 _KEY = re.compile(r"(?P<type>[a-z0-9@.-]+) (?P<key>[A-Za-z0-9+/]+={0,2})(?: .*)?")
 
 
@@ -110,14 +111,21 @@ def dearmor(text: str) -> bytes | None:
         blob = base64.b64decode("".join(line.strip() for line in lines[1:-1]), validate=True)
     except (binascii.Error, ValueError):
         return None
-    return blob if blob.startswith(b"SSHSIG") else None
+    return blob if blob.startswith(_MAGIC) else None
+
+
+def _head(public_key: str) -> bytes:
+    """How a signature by this key begins: version, key, our purpose, nothing reserved."""
+    key = base64.b64decode(public_key.split()[1])
+    parts = (key, NAMESPACE.encode(), b"")
+    return _MAGIC + _VERSION + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 def wrong_signature(data: bytes, signature: bytes, public_key: str) -> str:
     """What is wrong with the signature of `data`; "" where it is that of the key's owner.
 
     A signature that is written in another way than ssh-keygen does is wrong, too: so a changed bit
-    of the file is found even where base64 would not mind.
+    of the file is found even where base64 or ssh-keygen would not mind (it takes version 0 for 1).
     """
     text = signature.decode("latin-1")
     blob = dearmor(text)
@@ -125,6 +133,8 @@ def wrong_signature(data: bytes, signature: bytes, public_key: str) -> str:
         return "this is no SSH signature"
     if armor(blob) != text:
         return "this signature is not written as ssh-keygen writes it"
+    if not blob.startswith(_head(public_key)):
+        return "the signature is not this key's, or made for another purpose"
     with tempfile.TemporaryDirectory(prefix="romgen-verify-") as folder:
         signers, file = Path(folder) / "signers", Path(folder) / "sig"
         signers.write_text(f'{SIGNER} namespaces="{NAMESPACE}" {public_key}\n', encoding="ascii")

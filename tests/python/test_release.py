@@ -37,7 +37,14 @@ from romgen.release import bundle, rebuild, tpm
 from romgen.release.metainfo import guid
 from romgen.release.plan import make_plan, section
 from romgen.release.plan import settings as version_settings
-from romgen.release.sign import command, read_public_key, sign, wrong_signature
+from romgen.release.sign import (
+    armor,
+    command,
+    dearmor,
+    read_public_key,
+    sign,
+    wrong_signature,
+)
 from romgen.release.verify import content_problems, problems, sum_problems
 from romgen.version import Version
 
@@ -225,6 +232,16 @@ def test_other_files(
     public: str,
 ) -> None:
     assert message in messages(problems(change(files), public))
+
+
+def test_head_of_the_signature(files: dict[str, bytes], public: str) -> None:
+    # ssh-keygen itself takes version 0 for 1, and does not look at what is reserved.
+    blob = dearmor(files[bundle.SIGNATURE].decode())
+    assert blob is not None
+    for bit in range(8 * 6, 8 * 87):  # up to the end of the reserved field
+        bad = bytearray(blob)
+        bad[bit // 8] ^= 1 << bit % 8
+        assert wrong_signature(files[bundle.SUMS], armor(bytes(bad)).encode(), public), bit
 
 
 def test_other_keys_and_purposes(
