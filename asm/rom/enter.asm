@@ -80,6 +80,10 @@ extern rom_bev_return
         push    BOOT_MAIN
         retf
 .failed:
+%if WITH_ISCSI
+        cmp     word [bp + BCV_FRAME.return], rom_name_return
+        je      .done                   ; the boot vector will tell, if it is so then, too
+%endif
         call    error_print             ; an error without detail, so without DGROUP
         jmp     .done
 .back:

@@ -73,24 +73,15 @@ name_main:
 .restore:
         pop     dword [fs:VECTOR_INT10]
         lss     sp, [bcv_caller]
-        pop     eax
-        call    .release
-.done:
-        retf
-.no_memory:
-        pop     eax
-        inc     eax
-        jz      .done                   ; PMM_FAILED
-        dec     eax
-        jz      .done
-        call    .release
-        jmp     .done
-.release:
-        push    eax
         call    pmm_find
         pop     eax
         mov     dx, PMM_DEALLOCATE
-        jmp     pmm_call
+        call    pmm_call
+.done:
+        retf
+.no_memory:                             ; 0, PMM_FAILED, or nothing that real mode reaches
+        pop     eax
+        retf
 
 ;---------------------------------------------------------------------------
 ; name_write - the name itself

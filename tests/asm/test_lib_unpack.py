@@ -100,6 +100,15 @@ def test_no_memory_for_the_overlay(machine: Machine, built: Built, answer: int) 
     assert base_memory(machine) == 639
 
 
+def test_no_memory_for_the_name_is_no_message(machine: Machine, built: Built) -> None:
+    as_in_the_file(machine, built)
+    PostMemoryManager(machine, 0)
+    adapter(machine, OURS)
+    machine.rom_writable()
+    assert machine.call_far("rom_init", ax=OURS).ax == 0x0120
+    assert machine.console == ""
+
+
 def test_the_boot_vector_runs_from_the_overlay_and_gives_it_back(
     machine: Machine, built: Built
 ) -> None:
