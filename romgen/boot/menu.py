@@ -71,16 +71,21 @@ class MenuOutcome:
     problem: str
 
 
+def menu_image(path: Path, idle: float) -> Path:
+    """The disk whose program waits for `idle` seconds; written to `path`."""
+    numbers = {"DISK_ID": 0x1D1E, "DISK_SECTORS": SECTORS, "PART_FIRST": 63}
+    with path.open("wb") as stream:
+        ticks = int(idle * TICKS_PER_SECOND)
+        stream.write(assemble("idle", {**numbers, "IDLE_TICKS": ticks}))
+        stream.truncate(SECTORS * SECTOR)
+    return path
+
+
 def menu_boots(
     rom: Path, device: str, folder: Path, idle: float, targets: Sequence[MenuTarget]
 ) -> dict[str, MenuOutcome]:
     """One boot for each target, all at once; `idle` seconds of menu in each."""
-    numbers = {"DISK_ID": 0x1D1E, "DISK_SECTORS": SECTORS, "PART_FIRST": 63}
-    image = folder / "disk.img"
-    with image.open("wb") as stream:
-        ticks = int(idle * TICKS_PER_SECOND)
-        stream.write(assemble("idle", {**numbers, "IDLE_TICKS": ticks}))
-        stream.truncate(SECTORS * SECTOR)
+    image = menu_image(folder / "disk.img", idle)
 
     def one(target: MenuTarget) -> MenuOutcome:
         own = folder / target.name

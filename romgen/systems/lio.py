@@ -31,7 +31,8 @@ VERSION = 1
 """Of what this module does: part of the cache's key."""
 EMULATOR = "qemu-system-x86_64"
 MEMORY_MIB = 256
-PATIENCE = 120.0
+PATIENCE = 300.0
+"""Seconds until it serves: 10 on a quiet machine, far more where many systems boot at once."""
 POLL = 0.05
 CPU = "max"
 """With SSE 4.2 for CRC32C, and the random numbers that the kernel waits for."""
@@ -177,7 +178,9 @@ class Lio:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self._child.poll() is None:
             log = self.log
-            if re.search(r"^@ready", log, re.MULTILINE) and "@fail" not in log:
+            if "@fail" in log:
+                break
+            if re.search(r"^@ready", log, re.MULTILINE):
                 match = re.search(r"^@version (.*)", log, re.MULTILINE)
                 self.version = match[1].strip() if match else ""
                 return

@@ -54,11 +54,15 @@ def lio_boot(
     device: str,
     security: Security,
     timeout: float,
-    extra: dict[str, str] | None = None,
+    given: dict[str, str] | None = None,
+    extra: tuple[str, ...] = (),
 ) -> WireOutcome:
-    """Boot from it. extra: variables that replace what is there. One boot of a guest at a time."""
-    given = {"TargetName": target.name} | (extra or {})
-    asked = WireBoot(rom, device, security=security, variables=given)
+    """Boot from it, one boot at a time. given: variables that replace what is there.
+
+    extra: arguments of QEMU
+    """
+    values = {"TargetName": target.name} | (given or {})
+    asked = WireBoot(rom, device, security=security, variables=values)
     with tempfile.TemporaryDirectory(prefix="romgen-lio-") as folder:
         machine = Machine(
             nic=Nic(device, rom, netdev=None),
@@ -66,6 +70,7 @@ def lio_boot(
             extra=(
                 *("-netdev", lio.netdev + ",id=wire0"),
                 *("-netdev", "hubport,id=port1,hubid=0,netdev=wire0"),
+                *extra,
             ),
         )
         result = run(machine, Stop(timeout), Path(folder))

@@ -10,9 +10,9 @@ from pathlib import Path
 from romgen.boot.menu import MenuTarget, menu_boots
 from romgen.target.script import Act
 
-IDLE = 8.0  # seconds, more than three times what the target allows for an answer
-INTERVAL, PATIENCE, LIMIT = 0.5, 2.0, 2.0
-AT_ONCE = 0.25  # seconds; a tick is 0.055
+IDLE = 9.0  # seconds, three times what the target allows for an answer
+INTERVAL, PATIENCE, LIMIT = 0.5, 3.0, 2.0
+AT_ONCE = 1.0  # seconds on a busy machine: usually a tick or two; any time-out takes longer
 TARGETS = [
     MenuTarget("pings", ping=INTERVAL, patience=PATIENCE),
     MenuTarget("closes", limit=LIMIT),
@@ -30,7 +30,7 @@ def test_disk_is_still_there_after_a_long_menu(rom: Path, device: str, tmp_path:
         assert outcome.seconds <= AT_ONCE
         assert outcome.messages == []  # the user is told of nothing
     pinged = outcomes["pings"]
-    assert pinged.events.count("ping answered") >= IDLE / INTERVAL / 2
+    assert pinged.events.count("ping answered") >= IDLE / INTERVAL / 4
     assert "ping was not answered" not in pinged.events
     assert {name: outcome.logins for name, outcome in outcomes.items()} == {
         "pings": 1,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from romgen.boot.matrix import DIGESTS, METHODS
+from romgen.boot.menu import NOON, menu_image
 from romgen.boot.wire_boot import Security, Verdict
 from romgen.systems.lio import Lio, LioTarget
 from romgen.systems.lio_boot import lio_boot, lio_target
@@ -24,17 +25,20 @@ CASES = {
     for auth in METHODS
     for digests, wanted in DIGESTS.items()
 }
+MENU = 75.0
+"""Seconds: LIO pings after 15 s; 30 s later without an answer it ends the session."""
 ALGORITHMS = ("MD5", "SHA1", "SHA256")
 CHAP = Security("CHAP")
 
 
 @dataclass(frozen=True)
 class Rig:
-    """The guest, its target for each case, and a spare one with CHAP for each algorithm."""
+    """The guest, its target for each case, spare ones with CHAP for each algorithm, a menu's."""
 
     lio: Lio
     targets: dict[tuple[str, str], LioTarget]
     spare: dict[str, LioTarget]
+    menu: LioTarget
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +47,9 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         folder = tmp_path_factory.mktemp("lio")
         targets = {case: lio_target(folder, security) for case, security in CASES.items()}
         spare = {name: lio_target(folder, CHAP, "-" + name.lower()) for name in ALGORITHMS}
-        lio = stack.enter_context(Lio(folder, [*targets.values(), *spare.values()]))
-        yield Rig(lio, targets, spare)
+        menu = LioTarget("iqn.2007-09.com.example:menu", menu_image(folder / "menu.img", MENU))
+        lio = stack.enter_context(Lio(folder, [*targets.values(), *spare.values(), menu]))
+        yield Rig(lio, targets, spare, menu)
 
 
 @pytest.mark.parametrize("digests", DIGESTS)
@@ -94,3 +99,12 @@ def test_refused(
     outcome = lio_boot(rig.lio, target, rom, device, Security(auth), TIMEOUT, given)
     assert number in [message.number for message in outcome.messages], outcome.run.console.text
     assert outcome.guest.ok == []
+
+
+def test_an_open_menu_answers_its_pings(rom: Path, device: str, rig: Rig) -> None:
+    outcome = lio_boot(rig.lio, rig.menu, rom, device, Security(), MENU + TIMEOUT, extra=NOON)
+    assert outcome.guest.complete, outcome.run.console.text
+    status, ticks = outcome.guest.facts["read"][0].split()
+    assert int(status, 16) >> 8 == 0 and int(ticks) <= 5
+    assert outcome.messages == []
+    assert "NOPIN" not in rig.lio.log  # what LIO says when an answer does not come

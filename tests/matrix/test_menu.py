@@ -13,7 +13,7 @@ from romgen.boot.menu import MenuTarget, menu_boots
 from romgen.target.script import Act
 
 MENU = 600.0
-AT_ONCE = 0.5
+AT_ONCE = 1.0
 """Seconds for the first read; the machine may be busy with other boots."""
 TARGETS = [
     MenuTarget("scripted pings every 10 s", ping=10, patience=20),
