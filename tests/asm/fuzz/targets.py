@@ -117,8 +117,7 @@ def _prepare_connected(machine: Machine) -> None:
 def _stack(machine: Machine) -> Stack:
     """The machine's stack, as it was when it was prepared."""
     stack = _stacks[id(machine)]
-    stack._queue.clear()
-    stack.sent, stack.raw, stack.received, stack.clock = [], [], b"", 20_000
+    stack.forget(clock=20_000)
     return stack
 
 

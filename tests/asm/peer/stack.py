@@ -97,6 +97,11 @@ class Stack:
             machine.replace("iscsi_rx", lambda m: self._iscsi_rx())
         machine.call("net_init")
 
+    def forget(self, clock: int) -> None:
+        """Nothing is under way or was seen; the ROM's own state stays. clock: the time from now."""
+        self._queue.clear()
+        self.sent, self.raw, self.received, self.clock = [], [], b"", clock
+
     # --- stand-ins ------------------------------------------------------------------------------
 
     def _spoil(self, *keep: str) -> None:
