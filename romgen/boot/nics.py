@@ -48,6 +48,7 @@ CLOSED_PORT = 9
 PCI_MASTER, PCI_INTERRUPT = 1 << 2, 1 << 3
 """Bits of a PCI adapter's command and status."""
 LINUX_MIB = 256
+LINUX_PATIENCE = 300.0
 LINUX_EMULATOR = "qemu-system-x86_64"
 NO_ROM = "no such ROM"
 
@@ -275,7 +276,7 @@ def linux(subject: Subject, folder: Path) -> Cell:
             emulator=LINUX_EMULATOR,
             extra=subject.rom_args,
         )
-        result = run(machine, Stop(PATIENCE), folder)
+        result = run(machine, Stop(LINUX_PATIENCE), folder)
     said: dict[str, str] = {}
     for line in result.console.lines:
         if line.text.startswith("@"):
