@@ -282,6 +282,8 @@ def linux(subject: Subject, folder: Path) -> Cell:
         if line.text.startswith("@"):
             word, _, rest = line.text.rstrip().partition(" ")
             said.setdefault(word, rest)
+    if said.get("@firmware"):  # the driver's own want, with or without our ROM
+        return Cell(True, f"{said['@driver']} wants firmware that is not free", result.console.text)
     checks = {
         "it did not come to its end": "@done" not in said,
         said.get("@fail", ""): "@fail" in said,
