@@ -238,7 +238,6 @@ bcv_connect:
         call    int13_install
         jc      .fail_iscsi
         call    int15_install
-        mov     eax, AHEAD_MEMORY / 16
         call    memory_extended
         mov     [ahead_memory], eax
         call    message_prepare

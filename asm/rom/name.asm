@@ -5,15 +5,11 @@
 
 global name_main:function
 global name_int10:function
-global packed_save:function
 
 extern bcv_caller
 extern boot_bdf, boot_rom
-extern copy_linear
 extern dgroup_dwords, dgroup_paragraphs
 extern ev_boot_protocol, ev_load, ev_lun, ev_target_name
-extern init_paragraphs, init_size
-extern memory_extended
 extern message_dev, message_fn, message_prepare
 extern pmm_call, pmm_find
 extern rom_bdf, rom_product
@@ -38,9 +34,6 @@ INITCODE name
 ; Boot variables are read again by the boot vector, which says what is wrong with them. INT 10h is ours
 ; meanwhile: it takes down what would be printed.
 name_main:
-%if !UNDI_BLOB
-        call    packed_save
-%endif
         call    pmm_find
         jc      .done
         mov     eax, dgroup_paragraphs + 1
@@ -162,42 +155,6 @@ name_int10:
         pop     di
         iret
 
-%if !UNDI_BLOB
-;---------------------------------------------------------------------------
-; packed_save - what is packed in the ROM goes to extended memory, so that the ROM can do without
-; in:       GS = the ROM, still writable
-; out:      rom_header.packed_far, where there is such memory
-; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
-; needs:    a BIOS in POST; 400 bytes of stack
-;---------------------------------------------------------------------------
-packed_save:
-        mov     eax, init_paragraphs
-        call    memory_extended
-        test    eax, eax
-        jz      .done
-        xchg    edi, eax
-        xor     esi, esi
-        mov     si, gs
-        shl     esi, 4
-        movzx   ecx, word [gs:rom_header.packed]
-        add     esi, ecx
-        mov     ecx, init_size
-        call    copy_linear
-        jc      .done
-        mov     ebx, edi
-        push    gs
-        pop     es
-        mov     di, rom_header.packed_far
-.store:
-        mov     al, bl
-        call    rom_store
-        inc     di
-        shr     ebx, 8
-        jnz     .store
-.done:
-        ret
-
-%endif
 INITDATA name
 MSG name_message, NIC_NAME, " ", F_HEX8, boot_bdf + 1, ":", F_HEX8, message_dev, ".", F_DEC8, message_fn, " LUN ", F_LUN, ev_lun, " "
 NAME_DOTS       equ 3

@@ -1,6 +1,5 @@
-; What a ROM gives back when init is done. A further adapter's copy keeps its headers and its boot
-; variables; code, texts and the UNDI are the first one's. The first one's packed part is not needed in
-; the ROM where packed_save has found other memory for it.
+; A further adapter's copy of the ROM keeps its headers and its boot variables; code, texts and the UNDI
+; are the first one's.
 %include "romgen.inc"
 %include "rom.inc"
 
@@ -11,10 +10,9 @@ extern pcir_header
 %if WITH_ISCSI && WITH_PXE
 extern rom_bev_code
 %endif
-extern keep_blocks
-extern pmm_call, pmm_find
-extern rom_bcv_code, rom_bdf, rom_checksum, rom_ev, rom_header_end, rom_run, rom_version
-extern short_blocks, short_ev
+extern rom_bcv_code, rom_bdf, rom_checksum, rom_ev, rom_header_end, rom_run
+extern short_blocks, short_bytes, short_ev
+extern undi_image
 
 ROM_STEP        equ 80h         ; option ROMs lie in steps of 2 KiB
 CALL_FAR        equ 9Ah
@@ -25,13 +23,12 @@ CODE share
 ; rom_share - look for the same ROM before us; leave to it what need not be there twice
 ; in:       nothing
 ; out:      nothing; the ROM may have become short: the BIOS looks at its size when init has returned
-; clobbers: BX, ECX, EDX, SI, DI, ES, flags
+; clobbers: AX, BX, CX, SI, DI, ES, flags
 ; needs:    CS = the ROM's segment, which can be written
 ;---------------------------------------------------------------------------
-; Another version or another adapter's ROM is left alone: code and texts are compared, and the build id
-; for what is packed. The one before us counts only if it has its adapter: a BIOS may throw others away.
+; Everything but the headers and the EV block is compared: another version or another adapter's ROM is
+; left alone. The one before us counts only if it has its adapter: a BIOS may throw others away.
 rom_share:
-        push    eax
         push    ds
         push    cs
         pop     ds
@@ -46,16 +43,17 @@ rom_share:
         xor     di, di
         cmpsw                           ; 55 AA
         jne     .rom
-        cmp     [es:rom_header.undi_rom_id], di ; a short one has none; DI = 2 here
-        jb      .rom
+        cmpsw                           ; the size: a short one has another
+        jne     .rom
         cmp     word [es:rom_bdf], 0
         je      .rom
         mov     si, rom_header_end
         mov     cx, ev_block_start
         call    .compare
         jne     .rom
-        mov     si, rom_version + version_info.build_id
-        mov     cx, rom_version + version_info.text
+        mov     si, undi_image
+        movzx   cx, byte [rom_header.size]
+        shl     cx, BLOCK_BITS
         call    .compare
         jne     .rom
 
@@ -75,36 +73,20 @@ rom_share:
         rep movsb
         xor     ax, ax
         mov     [rom_header.undi_rom_id], ax
-        call    pmm_find
-        mov     eax, 0                  ; CF stays
-        xchg    eax, [rom_header.packed_far]
-        jc      .short
-        mov     dx, PMM_DEALLOCATE      ; of 0: nothing
-        call    pmm_call
-.short:
         mov     al, short_blocks
-        jmp     .shrink
-.done:
-        cmp     dword [rom_header.packed_far], 0
-        je      .out
-        mov     al, keep_blocks
-.shrink:
-        movzx   cx, al
-        mov     ah, 0
         mov     [rom_header.size], al
         mov     [pcir_header + pcir.image_length], ax
         mov     [pcir_header + pcir.max_runtime_length], ax
         xor     si, si
-        shl     cx, BLOCK_BITS
+        mov     cx, short_bytes
         mov     ah, [rom_checksum]
 .sum:
         lodsb
         sub     ah, al
         loop    .sum
         mov     [rom_checksum], ah
-.out:
+.done:
         pop     ds
-        pop     eax
         ret
 
 .far_call:                              ; five bytes at ES:DI
