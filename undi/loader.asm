@@ -3,6 +3,7 @@
 
 global undi_loader:function
 extern undi_image, undi_code_size, undi_data_size
+extern packed_source
 extern unpack
 
 struc loader_frame              ; what stands on the stack
@@ -44,10 +45,10 @@ undi_loader:
         je      .done                   ; it would overwrite us
 
         mov     es, cx
-        mov     si, undi_image
-        mov     cx, undi_code_size
         cmp     word [cs:rom_header.packed], 0
         jne     .packed
+        mov     si, undi_image
+        mov     cx, undi_code_size
         xor     di, di
         cs rep movsb
         jmp     .data
@@ -57,15 +58,20 @@ undi_loader:
         push    bp
         push    ds
         push    fs
-        mov     fs, dx                  ; the UNDI's data as scratch memory
-        push    cs
-        pop     ds
+        mov     ax, dx                  ; the UNDI's data as scratch memory
+        call    packed_source
+        jc      .lost
+        mov     cx, undi_code_size
         call    unpack
+        clc
+.lost:
         pop     fs
         pop     ds
         pop     bp
         pop     dx
         pop     bx
+        mov     ax, LOADER_NO_MEMORY
+        jc      .done
 .data:
         mov     es, dx
         xor     di, di

@@ -23,8 +23,8 @@ extern iscsi_close, iscsi_open
 extern ahead_memory
 extern memory_allocate, memory_extended, memory_release, memory_segment
 extern message_late
-extern pmm_find
-extern rom_late, rom_late_old, rom_store, rom_version
+extern pmm_call, pmm_find
+extern rom_late, rom_late_old, rom_store, rom_store_dword, rom_version
 extern int13_drive
 extern message_attached, message_banner, message_disk, message_size
 extern message_product
@@ -78,6 +78,12 @@ bcv_open:
         mov     sp, stack_top
         call    bcv_connect
         lss     sp, [bcv_caller]
+%if PACKED_MOVES
+        pushf
+        mov     fs, [boot_code]
+        call    packed_done
+        popf
+%endif
         jnc     .done
         cmp     byte [bcv_keep], 0
         jne     .failed
@@ -90,7 +96,46 @@ bcv_open:
         call    bcv_defer
         jnc     .failed
         call    error_print             ; an error without detail, so without DGROUP
+%if PACKED_MOVES
+        call    packed_done
+%endif
         jmp     .failed
+
+%if PACKED_MOVES
+;---------------------------------------------------------------------------
+; packed_done - a boot vector needs no more of what is packed; the last one gives back what init took for it
+; in:       FS = the ROM whose code stays
+; out:      nothing
+; clobbers: EAX, ECX, EDX, DI, ES, flags
+; needs:    300 bytes of stack
+;---------------------------------------------------------------------------
+; Where POST is over, or the ROM cannot be written, it stays.
+packed_done:
+        push    fs
+        pop     es
+        mov     di, rom_header.packed_users
+        mov     al, [es:di]
+        dec     al
+        js      .done                   ; it is in the ROM, or was given back already
+        call    rom_store
+        cmp     byte [es:di], 0
+        jne     .done
+        mov     di, rom_header.undi_rom_id
+        call    .clear                  ; there is no UNDI to be loaded any more
+        call    .clear
+        push    dword [es:rom_header.packed_far]
+        call    pmm_find
+        pop     eax
+        jc      .done
+        mov     dx, PMM_DEALLOCATE
+        jmp     pmm_call
+.clear:
+        mov     al, 0
+        call    rom_store
+        inc     di
+.done:
+        ret
+%endif
 
 ;---------------------------------------------------------------------------
 ; bcv_defer - there is no memory now: try again at INT 19h
@@ -132,7 +177,7 @@ bcv_defer:
         push    gs
         pop     es
         mov     di, rom_late_old
-        call    .store
+        call    rom_store_dword
         cmp     [gs:rom_late_old], edx
         pop     di
         pop     es
@@ -141,26 +186,18 @@ bcv_defer:
         push    gs
         push    rom_late
         pop     edx
-        call    .store
+        cmp     di, VECTOR_INT19
+        je      .vector
+        call    rom_store_dword
+        jmp     .told
+.vector:
+        mov     [es:di], edx
+.told:
         mov     si, message_late
         call    print_message
         clc
 .done:
         pop     ax
-        ret
-.store:                                 ; EDX -> ES:DI: the vector, or in a ROM
-        mov     cx, 4
-        cmp     di, VECTOR_INT19
-        je      .vector
-.byte:
-        mov     al, dl
-        call    rom_store
-        inc     di
-        ror     edx, 8
-        loop    .byte
-        ret
-.vector:
-        mov     [es:di], edx
         ret
 
 ;---------------------------------------------------------------------------
@@ -238,6 +275,7 @@ bcv_connect:
         call    int13_install
         jc      .fail_iscsi
         call    int15_install
+        mov     eax, AHEAD_MEMORY / 16
         call    memory_extended
         mov     [ahead_memory], eax
         call    message_prepare

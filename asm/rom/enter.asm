@@ -9,9 +9,11 @@
 
 global rom_run:function
 global overlay_make:function
+global packed_source:function
 
+extern copy_linear
 extern error_print
-extern init_size, overlay_paragraphs, undi_image, undi_paragraph
+extern init_size, overlay_paragraphs, overlay_work, undi_image, undi_paragraph
 extern pmm_call, pmm_find
 extern unpack
 %if WITH_ISCSI
@@ -148,20 +150,54 @@ overlay_make:
         xor     di, di
         mov     cx, undi_image
         rep movsb
-        mov     si, [rom_header.packed]
-        mov     cx, init_size
         mov     ax, dx
         add     dx, undi_paragraph
         mov     es, dx
-        add     ax, overlay_paragraphs - UNPACK_PARAGRAPHS
-        mov     fs, ax
+        add     ax, overlay_work
+        call    packed_source
+        jc      .lost
+        mov     cx, init_size
         call    unpack
+        clc
+.lost:
         pop     ax
         pop     edx
         pop     bp
         pop     fs
         pop     ds
-        clc
+        jc      .none
         ret
 .none:
         FAIL    NO_MEMORY
+
+;---------------------------------------------------------------------------
+; packed_source - the packed part: in the ROM, or where init has taken it (packed_save)
+; in:       CS = the ROM; AX = segment with room for unpack's scratch memory and init_size bytes
+; out:      CF = 0, DS:SI = packed, FS = scratch memory; CF = 1: out of reach, or not there any more
+; clobbers: AX, ECX, ESI, EDI, FS, flags
+; needs:    as copy_linear; who calls restores DS
+;---------------------------------------------------------------------------
+packed_source:
+        mov     fs, ax
+        push    cs
+        pop     ds
+        mov     si, [rom_header.packed]
+%if PACKED_MOVES
+        mov     ecx, [rom_header.packed_far]
+        jecxz   .here
+        cmp     byte [rom_header.packed_users], 1
+        jb      .done                   ; it was given back (packed_done)
+        add     ax, UNPACK_PARAGRAPHS
+        mov     ds, ax
+        movzx   edi, ax
+        shl     edi, 4
+        mov     esi, ecx
+        mov     ecx, init_size
+        call    copy_linear
+        mov     si, 0                   ; CF stays
+.done:
+        ret
+.here:
+%endif
+        clc
+        ret

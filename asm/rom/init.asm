@@ -6,6 +6,7 @@ global rom_init:function
 global adapter_check:function
 global adapter_find:function
 global rom_store:function
+global rom_store_dword:function
 %if WITH_ISCSI
 global rom_name_return:data
 
@@ -160,4 +161,21 @@ rom_store:
         sub     ah, al
         add     [es:rom_checksum], ah
 .done:
+        ret
+
+;---------------------------------------------------------------------------
+; rom_store_dword - change a dword of the ROM and keep its checksum right
+; in:       ES:DI = the dword; EDX = its new value
+; out:      DI behind it; where the ROM cannot be written nothing happens
+; clobbers: AX, CX, DI, flags
+; needs:    nothing
+;---------------------------------------------------------------------------
+rom_store_dword:
+        mov     cx, 4
+.byte:
+        mov     al, dl
+        call    rom_store
+        inc     di
+        ror     edx, 8
+        loop    .byte
         ret

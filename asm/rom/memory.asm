@@ -158,18 +158,19 @@ memory_from_pmm:
         ret
 
 ;---------------------------------------------------------------------------
-; memory_extended - permanent memory above 1 MiB for the read-ahead
-; in:       nothing
-; out:      EAX = its linear address, a multiple of its size; 0: none
+; memory_extended - permanent memory above 1 MiB
+; in:       EAX = paragraphs
+; out:      EAX = its linear address, a multiple of the largest power of 2 in its size; 0: none
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
 ; needs:    a BIOS in POST; 300 bytes of stack
 ;---------------------------------------------------------------------------
 ; PMM 1.00 ignores the flag and takes the memory back: it counts only where the system's map does not
 ; call it usable.
 memory_extended:
+        push    eax
         call    pmm_find
+        pop     eax
         jc      .none
-        mov     eax, AHEAD_MEMORY / 16
         mov     cx, PMM_EXTENDED | PMM_PERMANENT | PMM_ALIGN
         mov     dx, PMM_ALLOCATE
         call    pmm_call

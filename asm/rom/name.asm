@@ -5,16 +5,20 @@
 
 global name_main:function
 global name_int10:function
+global packed_save:function
 
 extern bcv_caller
 extern boot_bdf, boot_rom
+extern copy_linear
 extern dgroup_dwords, dgroup_paragraphs
 extern ev_boot_protocol, ev_load, ev_lun, ev_target_name
+extern init_paragraphs, init_size
+extern memory_extended
 extern message_dev, message_fn, message_prepare
 extern pmm_call, pmm_find
 extern rom_bdf, rom_product
 extern print_char, print_message
-extern rom_store
+extern rom_store, rom_store_dword
 extern scratch
 extern stack_top
 
@@ -70,6 +74,9 @@ name_main:
         cmp     byte [ev_boot_protocol], EV_BOOT_ISCSI
         jne     .restore
         call    name_write
+%if PACKED_MOVES
+        call    packed_save
+%endif
 .restore:
         pop     dword [fs:VECTOR_INT10]
         lss     sp, [bcv_caller]
@@ -155,6 +162,41 @@ name_int10:
         pop     di
         iret
 
+%if PACKED_MOVES
+;---------------------------------------------------------------------------
+; packed_save - what is packed in the ROM goes to extended memory, so that the ROM can do without
+; in:       GS = the ROM, still writable
+; out:      rom_header.packed_far and packed_users, where there is such memory
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
+; needs:    a BIOS in POST; 400 bytes of stack
+;---------------------------------------------------------------------------
+; Not where the boot vector will have nothing to do: then others may load the UNDI out of the ROM.
+packed_save:
+        mov     eax, init_paragraphs
+        call    memory_extended
+        test    eax, eax
+        jz      .done
+        xchg    edi, eax
+        xor     esi, esi
+        mov     si, gs
+        shl     esi, 4
+        movzx   ecx, word [gs:rom_header.packed]
+        add     esi, ecx
+        mov     ecx, init_size
+        call    copy_linear
+        jc      .done
+        mov     edx, edi
+        push    gs
+        pop     es
+        mov     di, rom_header.packed_far
+        call    rom_store_dword
+        mov     di, rom_header.packed_users
+        mov     al, 1
+        jmp     rom_store
+.done:
+        ret
+
+%endif
 INITDATA name
 MSG name_message, NIC_NAME, " ", F_HEX8, boot_bdf + 1, ":", F_HEX8, message_dev, ".", F_DEC8, message_fn, " LUN ", F_LUN, ev_lun, " "
 NAME_DOTS       equ 3

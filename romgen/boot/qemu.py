@@ -29,6 +29,8 @@ REBOOT_TIMEOUT_MS = 50
 """How long SeaBIOS waits when nothing boots; then it resets, and QEMU ends (-no-reboot)."""
 CHUNK = 65536
 QMP_PATIENCE = 10.0
+START_PATIENCE = 60.0
+"""Seconds for an answer of QEMU's: while it runs, and when it starts on a busy machine."""
 PCAP_HEADER = 24
 """Bytes of a capture without frames."""
 TICK = 0.25
@@ -179,10 +181,11 @@ class Qmp:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
-        self._socket.settimeout(QMP_PATIENCE)
+        self._socket.settimeout(START_PATIENCE)
         self._buffer = b""
         self._next()  # the greeting
         self.execute("qmp_capabilities")
+        self._socket.settimeout(QMP_PATIENCE)
 
     def execute(self, command: str, **arguments: object) -> object:
         """Run a command. Error: QEMU refuses it or does not answer."""

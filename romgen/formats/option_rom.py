@@ -13,7 +13,9 @@ rom_header = Struct(
     "size" / Int8ul,  # length / 512
     "entry" / Bytes(3),  # near jump to the init routine, called far
     "checksum" / Int8ul,  # makes the byte sum of the image 0
-    "reserved" / Bytes(7),
+    "reserved" / Bytes(2),
+    "packed_users" / Int8ul,  # while the machine runs: boot vectors that still need what is there
+    "packed_far" / Int32ul,  # while the machine runs: linear address of that part, 0 = in the ROM
     "packed" / Int16ul,  # offset of the packed part (romgen/init_pack.py), 0 = none (our own use)
     "version" / Int16ul,  # offset of the version structure, 0 = none (our own use of a free word)
     "owner" / Int16ul,  # "RG": the word behind it is ours (our own use of free words)

@@ -39,7 +39,7 @@ def ask(machine: Machine, entries: list[Entry], address: int = ADDRESS) -> tuple
     """What memory_extended gives, and the functions of the PMM that it called."""
     pmm = PostMemoryManager(machine, address)
     machine.interrupts[0x15] = memory_map(entries)
-    got = machine.call("memory_extended").eax
+    got = machine.call("memory_extended", eax=PARAGRAPHS).eax
     assert pmm.calls[0] == (0, PARAGRAPHS, 0xFFFFFFFF, EXTENDED_PERMANENT_ALIGNED)
     return got, [call[0] for call in pmm.calls]
 
@@ -68,7 +68,7 @@ def test_the_pmm_has_none(machine: Machine, answer: int) -> None:
 
 def test_no_pmm(machine: Machine) -> None:
     machine.map(0xE0000, 0x20000)
-    assert machine.call("memory_extended").eax == 0
+    assert machine.call("memory_extended", eax=PARAGRAPHS).eax == 0
 
 
 def test_a_lost_limit_is_made_again(machine: Machine) -> None:

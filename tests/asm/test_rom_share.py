@@ -6,17 +6,23 @@ import struct
 
 import pytest
 from bench.machine import ROM_SEGMENT, Machine
+from construct import Struct
 from test_rom_init import OURS, adapter
 
 from romgen.build import Built
 from romgen.compose import pnp_headers
 from romgen.ev.block import find, pack, unpack
-from romgen.formats.option_rom import ev_block, pcir, rom_header
+from romgen.formats.option_rom import ev_block, pcir, rom_header, version_info
 
 SECOND_SEGMENT = 0xD000
 SECOND = 0x0020
 EV = b"InitiatorName=iqn.2024-01.example:second\n"
 BLOCK = 512
+
+
+def offset_of(structure: Struct, name: str) -> int:
+    names = [sub.name for sub in structure.subcons]
+    return sum(sub.sizeof() for sub in structure.subcons[: names.index(name)])
 
 
 def two(machine: Machine, built: Built) -> bytes:
@@ -80,12 +86,19 @@ def test_a_third_copy_shares_with_the_first_too(machine: Machine, built: Built) 
     assert call[3:] == struct.pack("<H", ROM_SEGMENT)
 
 
-@pytest.mark.parametrize("part", ["rom_header_end", "rom_run", "undi_image", "end"])
+@pytest.mark.parametrize("part", ["rom_header_end", "rom_run", "build_id", "undi_rom_id"])
 def test_another_version_keeps_everything(machine: Machine, built: Built, part: str) -> None:
     rom = two(machine, built)
-    end = max(i for i, byte in enumerate(rom) if byte)  # of the packed part
-    at = ROM_SEGMENT * 16 + (end if part == "end" else machine.address(part))
-    machine.write(at, bytes([machine.read(at, 1)[0] ^ 1]))
+    if part == "build_id":  # it covers what is packed
+        at = rom_header.parse(rom).version + offset_of(version_info, part)
+    elif part == "undi_rom_id":  # a short copy has none
+        at = offset_of(rom_header, part)
+    else:
+        at = machine.address(part)
+    size = 2 if part == "undi_rom_id" else 1
+    old = machine.read(ROM_SEGMENT * 16 + at, size)
+    new = bytes(2) if size == 2 else bytes([old[0] ^ 1])
+    machine.write(ROM_SEGMENT * 16 + at, new)
     assert len(second(machine)) == len(rom)
 
 

@@ -80,6 +80,9 @@ def test_each_adapter_has_its_disk(
     }
     (_, first), *others = roms(dump.read_bytes())
     assert len(first) > SHORT_MAX and len(others) == count - 1
+    header = rom_header.parse(first)
+    assert header.packed <= len(first) < header.packed + BLOCK  # what is packed is elsewhere
+    assert header.packed_far > 1 << 20
     for address, kept in others:
         assert len(kept) <= SHORT_MAX, f"{len(kept)} bytes at {address:05X}h"
         assert pcir.parse(kept[rom_header.parse(kept).pcir :]).image_length * BLOCK == len(kept)
