@@ -5,7 +5,6 @@
 global config_read:function
 global config_write:function
 
-CONFIG_ADDRESS  equ 0xCF8
 CONFIG_DATA     equ 0xCFC
 CONFIG_ENABLE   equ 31          ; bit
 
@@ -34,7 +33,7 @@ config_access:                          ; fallthrough: CF = read
         push    ecx
         push    eax
         pushf
-        mov     dx, CONFIG_ADDRESS
+        mov     dx, PCI_CONFIG_ADDRESS
         in      eax, dx
         xchg    ecx, eax                ; ECX = as the client left it
         movzx   eax, word [nic_bdf]
@@ -51,7 +50,7 @@ config_access:                          ; fallthrough: CF = read
 .read:
         in      eax, dx
 .restore:
-        mov     dl, CONFIG_ADDRESS & 0xFF
+        mov     dl, PCI_CONFIG_ADDRESS & 0xFF
         xchg    eax, ecx
         out     dx, eax
         xchg    eax, ecx

@@ -14,6 +14,7 @@ extern config_read, config_write, timer_start, timer_expired, filter_passes, sta
 
 RESET_MS        equ 100
 TX_MS           equ 20
+RX_OFFERED      equ 4           ; so many may go back before the device is asked whether it waits for them
 CAPS_MAX        equ 48          ; more do not fit into 256 bytes
 ; each buffer takes two descriptors, one for the header: legacy devices may insist on it
 %if RX_FRAMES <= 8
@@ -84,6 +85,8 @@ queue_size:     resw 1
 rx_places:      resw RX_FRAMES  ; buffers
 rx_count:       resw 1
 rx_seen:        resw 1          ; entries of the used ring that are done
+rx_offered:     resb 1          ; buffers that went back and were not told of
+                alignb 2
 rx_held:        resw 1          ; first descriptor of the frame that is with the client, + 1; 0 = none
 window_register: resw 1         ; the vreg that the window shows, 0 = none
 window_cap:     resb 1          ; register of the window's BAR number; 0: legacy device
@@ -576,6 +579,7 @@ virtio_rings:
         xor     ax, ax
         mov     [rx_seen], ax
         mov     [rx_held], ax
+        mov     [rx_offered], al
         shr     cx, 1
         rep stosw
 
@@ -721,7 +725,12 @@ virtio_number:
 ; out:      nothing
 ; clobbers: EAX, EDX, SI, DI, flags
 ;---------------------------------------------------------------------------
+; The device looks at the ring once more when it has said that it wants to know, so the ring's index must
+; be there before we look whether it does: virtio 1.1, 2.6.13.4.1. Reading a port is the one barrier that
+; a 386 knows, and that an emulator of one processor keeps, whose `lock` is none.
 virtio_notify:
+        mov     dx, PCI_CONFIG_ADDRESS
+        in      eax, dx
         mov     di, [bx + vq.used]
         test    byte [di + virtq_used.flags], VIRTQ_NO_NOTIFY
         jnz     .done
@@ -737,7 +746,7 @@ virtio_notify:
 ; virtio_offer - put a chain of descriptors into a queue
 ; in:       BX = vq, AX = number of the first descriptor
 ; out:      nothing
-; clobbers: EAX, CX, EDX, SI, DI, flags
+; clobbers: CX, SI, DI, flags
 ;---------------------------------------------------------------------------
 virtio_offer:
         mov     si, [bx + vq.avail]
@@ -748,9 +757,8 @@ virtio_offer:
         add     di, di
         add     di, si
         mov     [di + virtq_avail_size], ax
-        inc     cx
-        xchg    [si + virtq_avail.idx], cx ; locks the bus: virtio_notify must not read before this is seen
-        jmp     virtio_notify
+        inc     word [si + virtq_avail.idx]
+        ret
 
 ;---------------------------------------------------------------------------
 ; virtio_close - stop (driver.inc)
@@ -832,6 +840,7 @@ virtio_transmit:
         mov     [di + virtq_desc.address], esi
         mov     [di + virtq_desc.length], cx
         call    virtio_offer
+        call    virtio_notify
         clc
         ret
 .fail:
@@ -856,6 +865,10 @@ virtio_receive:
         inc     word [rx_seen]
         mov     bx, rx_vq
         call    virtio_offer
+        inc     byte [rx_offered]
+        cmp     byte [rx_offered], RX_OFFERED
+        jb      .look
+        call    .tell
 .look:
         pop     dx
         mov     di, [rx_vq + vq.used]
@@ -888,9 +901,17 @@ virtio_receive:
         mov     cx, dx
         loop    .next
 .none:
+        cmp     byte [rx_offered], 0
+        je      .told
+        call    .tell
+.told:
         stc
 .done:
         ret
+.tell:
+        mov     byte [rx_offered], 0
+        mov     bx, rx_vq
+        jmp     virtio_notify
 
 ;---------------------------------------------------------------------------
 ; virtio_filter - station address, filter, multicast list: all in filter_passes (driver.inc)
