@@ -5,11 +5,14 @@ global api_transmit:function
 global tx_pending:data
 extern undi_state, adapter_open
 
+%if TX_BUFFERS & TX_BUFFERS - 1
+  %error api_transmit takes the buffers in turn by a mask
+%endif
 FRAME_MAX       equ ETH_MAX_FRAME + vlan_tag_size
 POINTER_FAR     equ 1           ; tbd_block.pointer_type: segment and offset
 
 BSS api_transmit
-tx_second:      resb 1          ; the next frame goes to the second buffer
+tx_turn:        resb 1          ; number of the buffer that the next frame goes to
 tx_pending:     resb 1          ; frames whose completion UNDI_ISR has not reported
 
 RODATA api_transmit
@@ -40,11 +43,9 @@ api_transmit:
         push    dword [es:di + p_transmit.tbd_off]
         push    ds
         pop     es
-        mov     di, tx_buffers
-        cmp     byte [tx_second], 0
-        je      .buffer
-        add     di, FRAME_BUFFER
-.buffer:
+        movzx   di, byte [tx_turn]
+        imul    di, di, FRAME_BUFFER
+        add     di, tx_buffers
         mov     dx, di                  ; DX = the frame, DI = its end so far
         movzx   bx, al
         dec     bx
@@ -113,7 +114,8 @@ api_transmit:
         mov     si, dx
         NIC_CALL transmit
         jc      .done
-        xor     byte [tx_second], 1
+        inc     byte [tx_turn]
+        and     byte [tx_turn], TX_BUFFERS - 1
         inc     dword [stat_tx_good]
         inc     byte [tx_pending]
         xor     ax, ax

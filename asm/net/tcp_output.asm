@@ -16,13 +16,16 @@ extern net_now, net_payload, ip_header, ip_checksum, ip_transmit, eth_dest, eth_
 extern copy_from_linear
 extern tcp_state, tcp_ports, tcp_remote_ip, tcp_own_mss, tcp_mss
 extern tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_snd_wnd, tcp_max_wnd, tcp_cwnd
-extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_ring_wnd, tcp_rcv_edge, tcp_rto, tcp_rtt_on, tcp_rtt_seq, tcp_rtt_start
+extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_ring_wnd, tcp_rcv_edge, tcp_heard, tcp_rto, tcp_rtt_on, tcp_rtt_seq, tcp_rtt_start
 extern tcp_timer, tcp_timer_at, tcp_retries, tcp_progress, tcp_ack_now, tcp_ack_count, tcp_resend
 extern tcp_abort_error, tcp_rto_set, tcp_next_record, tx_first, tx_count
 extern seg_seq, seg_ack, seg_end, seg_flags
 extern scratch, swap_eax, tcp_sack, tcp_slot
 
 TCP_BURST       equ 8           ; segments in one go: then look what the adapter has received
+ACK_WIDE        equ 8           ; segments for an ACK while the window covers what is waited for: a sender
+                                ; begins with ten (RFC 6928)
+ACK_PAUSE       equ 2           ; ms without a segment, then an ACK is due in any case
 TCP_OFFSET      equ (tcp_size / 4) << 4         ; data offset of a header without options
 TCP_OFFSET_SYN  equ (tcp_size / 4 + 2) << 4     ; ... with MSS and SACK permitted
 TCP_OPTION_MSS  equ HTONS((TCPOPT_MSS << 8) | 4)
@@ -111,11 +114,28 @@ tcp_output:
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
 ; needs:    DS = SS = DGROUP; calls the UNDI
 ;---------------------------------------------------------------------------
+; Where the window covers what is waited for, nobody waits for it to move: then ACKs may be few, but the
+; peer's congestion window may end between two of them, and then the next one comes after a pause.
 tcp_acknowledge:
         test    byte [tcp_state], TCP_ESTABLISHED
         jz      .out
         cmp     byte [tcp_ack_now], 0
         jne     .ack
+%if TCP_WIDE
+        mov     edx, [tcp_rcv_edge]
+        sub     edx, [tcp_rcv_nxt]
+        cmp     edx, [tcp_ring_wnd]
+        jle     .count
+        cmp     al, 1
+        jne     .wide
+        mov     edx, [net_now]
+        sub     edx, [tcp_heard]
+        cmp     edx, ACK_PAUSE
+        jae     .count
+.wide:
+        mov     al, ACK_WIDE
+.count:
+%endif
         cmp     [tcp_ack_count], al
         jb      .out
 .ack:

@@ -53,6 +53,43 @@ def test_single_segment_is_acknowledged_in_the_same_poll(stack: Stack, peer: Tcp
     assert acks(stack) == []
 
 
+def widened(stack: Stack, peer: TcpPeer, amount: int) -> None:
+    """Somebody waits for so many bytes, and the window covers them (command_wait)."""
+    stack.machine.set("tcp_rcv_edge", (peer.seq + amount) % (1 << 32), 4)
+
+
+def test_acks_are_few_where_the_window_covers_what_is_waited_for(
+    stack: Stack, peer: TcpPeer
+) -> None:
+    widened(stack, peer, 60000)
+    first = peer.seq
+    for start in range(0, 20 * 1440, 1440):
+        peer.write(data(1440, start))
+    stack.poll(2)
+    sent = acks(stack)
+    assert [segment.ack - first & 0xFFFFFFFF for segment in sent] == [8 * 1440, 16 * 1440]
+    assert [segment.window for segment in sent] == [60000 - 8 * 1440, 60000 - 16 * 1440]
+
+
+def test_a_pause_draws_the_ack_that_was_put_off(stack: Stack, peer: TcpPeer) -> None:
+    widened(stack, peer, 60000)
+    peer.write(data(1440))
+    stack.poll(2)
+    assert acks(stack) == []
+    stack.advance(2)
+    stack.poll()
+    assert [segment.ack for segment in acks(stack)] == [peer.seq]
+
+
+def test_near_the_windows_end_each_drained_ring_is_acknowledged(
+    stack: Stack, peer: TcpPeer
+) -> None:
+    widened(stack, peer, WINDOW + 1440)
+    peer.write(data(1440))
+    stack.poll()
+    assert [segment.ack for segment in acks(stack)] == [peer.seq]
+
+
 def test_padding_of_a_short_frame_is_no_data(stack: Stack, peer: TcpPeer) -> None:
     for byte in b"abc":
         peer.write(bytes([byte]))

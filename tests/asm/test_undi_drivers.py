@@ -28,6 +28,7 @@ PEER, OWN = bytes.fromhex("020000000001"), bytes.fromhex("525400123456")
 LAA, GROUP = bytes.fromhex("021122334455"), bytes.fromhex("01005e010203")
 BROADCAST = b"\xff" * 6
 OK, DONE, TRANSMIT = 0, 0, 2
+GET_INFORMATION = pxe.CONSTANTS["OP_GET_INFORMATION"]
 
 
 def virtio(modern: bool, legacy: bool) -> Callable[[Machine], Virtio]:
@@ -42,8 +43,8 @@ ADAPTERS: dict[str, tuple[str, Callable[[Machine], Any], int]] = {
         lambda machine: E1000(machine, device=0x10D3, window=0xC080, large=True),
         14,
     ),
-    "virtio": ("iscsi-virtio", virtio(True, True), 15),
-    "virtio-modern": ("iscsi-virtio", virtio(True, False), 15),
+    "virtio": ("iscsi-virtio", virtio(True, True), 13),
+    "virtio-modern": ("iscsi-virtio", virtio(True, False), 13),
     "virtio-legacy": ("iscsi-virtio", virtio(False, True), 8),
     "vmxnet3": ("iscsi-vmxnet3", Vmxnet3, 15),
 }
@@ -178,6 +179,13 @@ def test_frames_in_order_over_many_rounds(adapter: Client) -> None:
     assert got == sent
 
 
+def tx_buffers(adapter: Client) -> int:
+    """How many frames the UNDI has room for, as it says itself."""
+    count = adapter.call(GET_INFORMATION, pxe.p_information)[1]["tx_buf_count"]
+    assert isinstance(count, int)
+    return count
+
+
 def test_rings_full_and_overrun(adapter: Client) -> None:
     """What is lost is lost whole; what comes is right; afterwards everything works."""
     adapter.opened()
@@ -220,14 +228,16 @@ def test_frames_out(adapter: Client) -> None:
 def test_transmit_that_does_not_leave(adapter: Client) -> None:
     adapter.opened()
     nic(adapter).stuck = True
-    assert send(adapter, frame(1)) == 0  # queued
+    queued = [frame(n) for n in range(tx_buffers(adapter) - 1)]
+    for one in queued:
+        assert send(adapter, one) == 0
     started = adapter.machine.ports.pit.ms
-    assert send(adapter, frame(2)) == ERRORS["UNDI_TRANSMIT"]
+    assert send(adapter, frame(100)) == ERRORS["UNDI_TRANSMIT"]
     assert 10 <= adapter.machine.ports.pit.ms - started <= 100
     nic(adapter).stuck = False
     nic(adapter).look()
-    assert send(adapter, frame(3)) == 0
-    assert nic(adapter).sent == [frame(1), frame(3)]
+    assert send(adapter, frame(101)) == 0
+    assert nic(adapter).sent == [*queued, frame(101)]
 
 
 def test_close_while_a_frame_is_stuck(adapter: Client) -> None:
@@ -440,8 +450,40 @@ def test_virtio_notifies_only_where_it_is_wanted(make: Maker) -> None:
     assert nic(client).sent == [frame(1)]
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+def test_virtio_tells_what_it_could_not_tell_at_once(make: Maker, legacy: bool) -> None:
+    """The device wants to know of frames only behind our look: the next round tells it."""
+    client = make("iscsi-virtio", virtio(not legacy, legacy)).opened()
+    nic(client).lazy = True
+    nic(client).look()
+    assert send(client, frame(1)) == 0
+    assert nic(client).sent == nic(client).notified == []
+    used = nic(client).queues[1].used
+    client.machine.write(used, b"\0\0")
+    assert drain(client) == []
+    assert nic(client).sent == [frame(1)] and nic(client).notified == [1]
+    assert drain(client) == [] and nic(client).notified == [1]  # once
+
+
+def test_virtio_waits_for_a_free_buffer_and_tells_meanwhile(make: Maker) -> None:
+    client = make("iscsi-virtio", virtio(True, False)).opened()
+    nic(client).lazy = True
+    nic(client).look()
+    for n in range(tx_buffers(client) - 1):
+        assert send(client, frame(n)) == 0
+    nic(client).lazy = False
+    client.machine.write(nic(client).queues[1].used, b"\0\0")
+    assert send(client, frame(100)) == 0
+    assert nic(client).sent == [*(frame(n) for n in range(tx_buffers(client) - 1)), frame(100)]
+
+
 def test_virtio_with_a_queue_of_sixteen(make: Maker) -> None:
     client = make("iscsi-virtio", lambda machine: Virtio(machine, queue_size=16)).opened()
+    nic(client).stuck = True
+    assert send(client, frame(1)) == 0
+    assert send(client, frame(2)) == ERRORS["UNDI_TRANSMIT"]  # two buffers, not four
+    nic(client).stuck = False
+    nic(client).look()
     assert client.machine.get("undi_rx_count") == 7
     sent = [frame(n) for n in range(40)]
     for one in sent:

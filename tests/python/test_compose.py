@@ -38,7 +38,8 @@ def flat(size: int = 1000, **pointers: int) -> bytearray:
     image = bytearray(random.Random(1).randbytes(size))
     header = {
         "signature": 0xAA55, "size": 0, "entry": b"\xe9\0\0", "checksum": 0,
-        "reserved": bytes(2), "packed_users": 0, "packed_far": 0, "packed": 0, "version": 0, "owner": 0, "instance": 0,
+        "reserved": bytes(2), "packed_users": 0, "packed_far": 0, "packed": 0,
+        "version": 0, "owner": 0, "instance": 0,
         "undi_rom_id": UNDI, "pcir": PCIR, "pnp": PNP,
     }  # fmt: skip
     image[: rom_header.sizeof()] = rom_header.build(header | pointers)

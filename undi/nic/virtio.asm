@@ -14,7 +14,7 @@ extern config_read, config_write, timer_start, timer_expired, filter_passes, sta
 
 RESET_MS        equ 100
 TX_MS           equ 20
-RX_OFFERED      equ 4           ; so many may go back before the device is asked whether it waits for them
+TX_LOOKS        equ 500
 CAPS_MAX        equ 48          ; more do not fit into 256 bytes
 ; each buffer takes two descriptors, one for the header: legacy devices may insist on it
 %if RX_FRAMES <= 8
@@ -74,6 +74,7 @@ struc vq
 .avail          resw 1
 .used           resw 1
 .head           resw 1          ; number of the first descriptor that is in use
+.untold         resw 1          ; 1: the device was not told of what is available
 endstruc
 
 BSS nic_virtio
@@ -82,11 +83,10 @@ virtio_multiplier: resd 1       ; from a queue's place to the offset of its noti
 rx_vq:          resb vq_size
 tx_vq:          resb vq_size
 queue_size:     resw 1
+tx_most:        resw 1          ; frames that may be going out at once; a mask
 rx_places:      resw RX_FRAMES  ; buffers
 rx_count:       resw 1
 rx_seen:        resw 1          ; entries of the used ring that are done
-rx_offered:     resb 1          ; buffers that went back and were not told of
-                alignb 2
 rx_held:        resw 1          ; first descriptor of the frame that is with the client, + 1; 0 = none
 window_register: resw 1         ; the vreg that the window shows, 0 = none
 window_cap:     resb 1          ; register of the window's BAR number; 0: legacy device
@@ -389,7 +389,15 @@ virtio_layout:
         shr     si, 1
         inc     si                      ; behind the used ring: 6 + 8 * entries bytes
         mov     [bx + vq.head], si
-        add     si, TX_BUFFERS * 2
+        mov     di, TX_BUFFERS - 1
+        cmp     cx, VIRTIO_SIZE_TX
+        jae     .most
+        mov     di, 1
+.most:
+        mov     [tx_most], di
+        inc     di
+        add     di, di                  ; two descriptors each
+        add     si, di
         shl     si, 4
 %if virtq_desc_size != 1 << 4
   %error virtio_layout shifts by 4
@@ -539,8 +547,6 @@ virtio_open:
         call    virtio_get
         or      al, VIRTIO_DRIVER_OK
         call    virtio_put
-        mov     bx, rx_vq
-        call    virtio_notify
         clc
         ret
 
@@ -579,7 +585,10 @@ virtio_rings:
         xor     ax, ax
         mov     [rx_seen], ax
         mov     [rx_held], ax
-        mov     [rx_offered], al
+        mov     [tx_vq + vq.untold], ax
+        inc     ax
+        mov     [rx_vq + vq.untold], ax
+        dec     ax
         shr     cx, 1
         rep stosw
 
@@ -620,7 +629,7 @@ virtio_rings:
         mov     di, bx
         shl     di, 4
         add     di, [tx_vq + vq.desc]
-        call    .tx
+        mov     si, [tx_most]
 .tx:
         mov     dx, VIRTQ_NEXT
         mov     ax, tx_header
@@ -628,6 +637,8 @@ virtio_rings:
         inc     bx
         inc     bx
         add     di, virtq_desc_size     ; virtio_transmit fills it
+        dec     si
+        jns     .tx
         ret
 .header:                                ; the next one, number BX + 1, is the frame's
         mov     cx, VIRTIO_HEADER
@@ -720,20 +731,22 @@ virtio_number:
         ret
 
 ;---------------------------------------------------------------------------
-; virtio_notify - tell the device that something is available, if it wants to know
+; virtio_notify - tell the device of what it was not told yet, if it wants to know
 ; in:       BX = vq
 ; out:      nothing
 ; clobbers: EAX, EDX, SI, DI, flags
 ;---------------------------------------------------------------------------
-; The device looks at the ring once more when it has said that it wants to know, so the ring's index must
-; be there before we look whether it does: virtio 1.1, 2.6.13.4.1. Reading a port is the one barrier that
-; a 386 knows, and that an emulator of one processor keeps, whose `lock` is none.
+; The device looks at the ring once more when it says that it wants to know. But its word may come while
+; our index is still on its way to memory (virtio 1.1, 2.6.13.4.1). There is no barrier that is one
+; everywhere: a 386 knows `lock` alone, which an emulator of one processor may leave out. So we look
+; again in each round, until it was told or does not want to know.
 virtio_notify:
-        mov     dx, PCI_CONFIG_ADDRESS
-        in      eax, dx
+        cmp     byte [bx + vq.untold], 0
+        je      .done
         mov     di, [bx + vq.used]
         test    byte [di + virtq_used.flags], VIRTQ_NO_NOTIFY
         jnz     .done
+        mov     byte [bx + vq.untold], 0
         call    virtio_number
         mov     si, ax
         shl     si, 2
@@ -758,16 +771,18 @@ virtio_offer:
         add     di, si
         mov     [di + virtq_avail_size], ax
         inc     word [si + virtq_avail.idx]
+        mov     byte [bx + vq.untold], 1
         ret
 
 ;---------------------------------------------------------------------------
 ; virtio_close - stop (driver.inc)
 ; in:       nothing
 ; out:      CF = 0; CF = 1, AX = status
-; clobbers: EAX, ECX, EDX, SI, DI, flags
+; clobbers: EAX, BX, ECX, EDX, SI, DI, flags
 ;---------------------------------------------------------------------------
 virtio_close:
-        call    virtio_tx_wait          ; the last frame; what is stuck is given up
+        xor     bx, bx
+        call    virtio_tx_wait          ; what is stuck is given up
         jmp     virtio_reset
 
 ;---------------------------------------------------------------------------
@@ -787,48 +802,61 @@ virtio_link:
         ret
 
 ;---------------------------------------------------------------------------
-; virtio_tx_wait - wait until the frame that was queued last has gone out
-; in:       nothing
-; out:      CF = 0, AX = frames sent; CF = 1: it does not go out
-; clobbers: EAX, CX, EDX, DI, flags
+; virtio_tx_wait - wait until frames have gone out
+; in:       BX = how many may still be going out
+; out:      CF = 0; CF = 1: they do not go out
+; clobbers: EAX, ECX, EDX, SI, DI, flags
 ;---------------------------------------------------------------------------
 virtio_tx_wait:
-        call    .sent
-        je      .done
+        call    .look
+        jbe     .sent
         mov     cx, TX_MS
-        push    ecx
         call    timer_start
-        pop     ecx
 .wait:
-        call    .sent
-        je      .done
+        call    .look
+        jbe     .sent
         call    timer_expired
         jnc     .wait
-.done:
         ret
-.sent:                                  ; ZF = 1: all, CF = 0
-        mov     di, [tx_vq + vq.used]
-        mov     ax, [di + virtq_used.idx]
+.sent:
+        clc
+        ret
+.look:                                  ; for a while: each look at the timer stops an emulator's devices
+        push    bx
+        mov     bx, tx_vq
+        call    virtio_notify
+        pop     bx
+        mov     cx, TX_LOOKS
+.again:
         mov     di, [tx_vq + vq.avail]
-        cmp     ax, [di + virtq_avail.idx]
+        mov     ax, [di + virtq_avail.idx]
+        mov     di, [tx_vq + vq.used]
+        sub     ax, [di + virtq_used.idx]
+        cmp     ax, bx
+        jbe     .out
+        loop    .again
+.out:
         ret
 
 ;---------------------------------------------------------------------------
 ; virtio_transmit - send a frame (driver.inc)
 ; in:       SI = frame, CX = length
 ; out:      CF = 0; CF = 1, AX = status
-; clobbers: EAX, BX, CX, EDX, ESI, DI, flags
+; clobbers: EAX, BX, ECX, EDX, ESI, DI, flags
 ;---------------------------------------------------------------------------
 virtio_transmit:
+        push    si
         push    cx
+        mov     bx, [tx_most]
+        dec     bx                      ; one buffer must be free behind this frame
         call    virtio_tx_wait
         pop     cx
+        pop     si
         jc      .fail
         mov     bx, tx_vq
-        and     ax, TX_BUFFERS - 1
-%if TX_BUFFERS & TX_BUFFERS - 1
-  %error virtio_transmit takes the buffers in turn by a mask
-%endif
+        mov     di, [bx + vq.avail]
+        mov     ax, [di + virtq_avail.idx]
+        and     ax, [tx_most]
         add     ax, ax
         add     ax, [bx + vq.head]
         mov     di, ax
@@ -865,15 +893,16 @@ virtio_receive:
         inc     word [rx_seen]
         mov     bx, rx_vq
         call    virtio_offer
-        inc     byte [rx_offered]
-        cmp     byte [rx_offered], RX_OFFERED
-        jb      .look
-        call    .tell
 .look:
+        call    .any
+        jne     .some
+        mov     bx, rx_vq               ; all that came is taken: now there is time to tell
+        call    virtio_notify
+        mov     bx, tx_vq
+        call    virtio_notify
+        call    .any
+.some:
         pop     dx
-        mov     di, [rx_vq + vq.used]
-        mov     ax, [rx_seen]
-        cmp     ax, [di + virtq_used.idx]
         je      .none
         mov     bx, [queue_size]
         dec     bx
@@ -901,17 +930,14 @@ virtio_receive:
         mov     cx, dx
         loop    .next
 .none:
-        cmp     byte [rx_offered], 0
-        je      .told
-        call    .tell
-.told:
         stc
 .done:
         ret
-.tell:
-        mov     byte [rx_offered], 0
-        mov     bx, rx_vq
-        jmp     virtio_notify
+.any:                                   ; ZF = 0: there is a frame
+        mov     di, [rx_vq + vq.used]
+        mov     ax, [rx_seen]
+        cmp     ax, [di + virtq_used.idx]
+        ret
 
 ;---------------------------------------------------------------------------
 ; virtio_filter - station address, filter, multicast list: all in filter_passes (driver.inc)
