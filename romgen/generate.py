@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +18,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2 import TemplateSyntaxError as SyntaxProblem
 
 from romgen.catalog import DETAIL_KINDS, ErrorEntry, Nic, load_errors, load_nics
+from romgen.error_rows import ErrorRows
 from romgen.errors import RomgenError, shown
 from romgen.ev.table import Table, load_table
 from romgen.layout import KEYS, Layout, read_layout
 from romgen.layout_file import LayoutFolder
-from romgen.pair_codes import Packed, pack
 from romgen.project import Project, write_atomic
 from romgen.version import current
 
@@ -104,27 +103,6 @@ def nasm_hex(value: int, digits: int = 4) -> str:
     return f"0x{value:0{digits}X}"
 
 
-class PackedErrors:
-    """The errors' texts packed (`pair_codes.Packed`), once a template asks for them."""
-
-    def __init__(self, errors: Sequence[ErrorEntry]) -> None:
-        self._errors = errors
-
-    @cached_property
-    def _packed(self) -> Packed:
-        return pack([t.encode() for e in self._errors for t in (e.text, e.check)])
-
-    @property
-    def pairs(self) -> tuple[tuple[int, int], ...]:
-        """What the codes stand for."""
-        return self._packed.pairs
-
-    @property
-    def texts(self) -> tuple[bytes, ...]:
-        """For each error what failed and what to check."""
-        return self._packed.texts
-
-
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """Everything that templates are filled from."""
@@ -146,7 +124,7 @@ class Inputs:
             "nics": self.nics,
             "errors": self.errors,
             "printed": printed,
-            "packed": PackedErrors(printed),
+            "rows": ErrorRows(printed),
             "detail_kinds": DETAIL_KINDS,
             "formats": self.formats,
             "constants": self.constants,
@@ -240,13 +218,13 @@ class Generator:
         self.environment = environment(project.templates)
         self._texts: dict[tuple[object, ...], str] = {}
         self._of_layout: dict[str, bool] = {}
-        self._packed: dict[tuple[int, ...], PackedErrors] = {}
+        self._rows: dict[tuple[int, ...], ErrorRows] = {}
 
     def write(self, inputs: Inputs, kind: str) -> list[Path]:
         """Write the generated files of the layout that end in `kind`: `.inc` or `.asm`."""
         folder = self.project.generated(inputs.layout.name)
         context = inputs.context()
-        context["packed"] = self._packed.setdefault(inputs.layout.errors, context["packed"])
+        context["rows"] = self._rows.setdefault(inputs.layout.errors, context["rows"])
         written: list[Path] = []
         ours = self.environment.list_templates(filter_func=lambda one: one.endswith(f"{kind}.j2"))
         for name in ours:

@@ -1,16 +1,30 @@
-; What the user sees of an error number.
+; What the user sees of an error number. The texts are packed in the ROM (romgen/error_rows.py).
 %include "romgen.inc"
+%include "net.inc"
+%include "rom.inc"
+%include "undi_client.inc"
 
 global error_print:function
+global error_print_no_memory:function
 global error_detail:data
 
+extern error_no_memory_text
+extern error_rows
 extern print_char
 extern print_dec
 extern print_message
-extern print_text
-extern error_table
+extern scratch_paragraph
+extern undi_ds_seg, undi_level
+extern unpack
+%if WITH_ISCSI
+extern tcp_forget_slots
+%endif
 
 ERROR_KIND_BITS equ 3
+ERROR_PARAGRAPHS equ (ERROR_ROWS_SIZE + 15) / 16
+%if (ERROR_PARAGRAPHS + UNPACK_PARAGRAPHS) * 16 > SCRATCH_SIZE
+  %error the errors' rows do not fit into scratch
+%endif
 
 BSS error
 error_detail:   resd 1          ; what the table's `detail` says: an address, a line, a status
@@ -21,11 +35,16 @@ CODE error
 ; in:       AX = error number
 ; out:      nothing
 ; clobbers: none
-; needs:    DS = DGROUP where the error has a detail
+; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
+; The rows are unpacked to the UNDI's data segment while there is no UNDI, then to `scratch`: what TCP
+; keeps there out of order is lost, and comes again. Without either there is the number alone.
 error_print:
         pushf
         pushad
+        push    es
+        push    fs
+        cld
         mov     si, error_head
         call    print_message
         movzx   eax, ax
@@ -34,14 +53,35 @@ error_print:
         call    print_dec
         mov     al, ' '
         call    print_char
+        cmp     byte [undi_level], UNDI_LOADED
+        mov     ax, [undi_ds_seg]
+        jb      .room
+        mov     ax, ds
+        add     ax, scratch_paragraph
+.room:
         pop     dx
-        mov     si, error_table
+        test    ax, ax
+        jz      .end
+        push    dx
+        mov     es, ax
+        add     ax, ERROR_PARAGRAPHS
+        mov     fs, ax
+        push    ds
+        push    cs
+        pop     ds
+        mov     si, error_rows
+        mov     cx, ERROR_ROWS_SIZE
+        call    unpack
+        pop     ds
+        pop     dx
+        xor     si, si
+        xor     di, di
 .find:
-        cs lodsb                        ; how much greater the number is, and the kind of the detail
+        es lodsb                        ; how much greater the number is, and the kind of the detail
         movzx   bx, al
         shr     al, ERROR_KIND_BITS
         movzx   cx, al
-        add     di, cx                  ; DI = the entry's number
+        add     di, cx                  ; DI = the row's number
         jcxz    .far
 .compare:
         cmp     di, dx
@@ -50,31 +90,57 @@ error_print:
         call    .skip
         jmp     .find
 .far:
-        cs lodsw                        ; the number itself
+        es lodsw                        ; the number itself
         xchg    di, ax
         test    di, di
         jnz     .compare
-        jmp     .end                    ; not in the table: the number alone
+        jmp     .wipe                   ; not among them: the number alone
 .found:
-        call    print_text
+        call    .text
         push    si
         and     bx, (1 << ERROR_KIND_BITS) - 1
         add     bx, bx
         mov     si, [cs:error_details + bx]
         call    print_message
         pop     si
-        call    print_text
+        call    .text
+.wipe:
+%if WITH_ISCSI
+        cmp     byte [undi_level], UNDI_LOADED
+        jb      .end
+        call    tcp_forget_slots
+%endif
 .end:
         mov     si, error_end
         call    print_message
+        pop     fs
+        pop     es
         popad
         popf
         ret
 .skip:
-        cs lodsb
+        es lodsb
         test    al, al
         jnz     .skip
         ret
+.char:
+        call    print_char
+.text:
+        es lodsb
+        test    al, al
+        jnz     .char
+        ret
+
+;---------------------------------------------------------------------------
+; error_print_no_memory - ERR_NO_MEMORY, where there is none for the texts either
+; in:       nothing
+; out:      nothing
+; clobbers: SI
+; needs:    nothing
+;---------------------------------------------------------------------------
+error_print_no_memory:
+        mov     si, error_no_memory_text
+        jmp     print_message
 
 RODATA error
 MSG error_head, "RG-"

@@ -6,9 +6,6 @@ global print_char:function
 global print_text:function
 global print_message:function
 global print_dec:function
-global print_packed:function
-
-extern text_pairs
 
 CHAR_NORMAL     equ 0007h               ; page 0, grey: what INT 10h AH=0Eh wants in BX
 
@@ -34,25 +31,6 @@ print_char:
         popad
         popf
         ret
-
-;---------------------------------------------------------------------------
-; print_packed - one character, or what a pair code stands for, to the console
-; in:       AL = character, or code 80h..FFh of text_pairs
-; out:      nothing
-; clobbers: AX, BX, flags
-; needs:    as print_char; 4 bytes of stack for each code within a code
-;---------------------------------------------------------------------------
-print_packed:
-        test    al, al
-        jns     print_char
-        movzx   bx, al
-        add     bx, bx
-        mov     ax, [cs:text_pairs + bx - 2 * 80h]
-        push    ax
-        call    print_packed
-        pop     ax
-        mov     al, ah
-        jmp     print_packed
 
 ;---------------------------------------------------------------------------
 ; print_message - text with fields to the console
@@ -97,7 +75,7 @@ print_text:
         pop     si
         jmp     .next
 .char:
-        call    print_packed
+        call    print_char
         jmp     .next
 .done:
         mov     [bp + pushad_frame.esi], si

@@ -4,6 +4,7 @@
 %include "net.inc"
 
 global tcp_init:function
+global tcp_forget_slots:function
 global tcp_connect:function
 global tcp_close:function
 global tcp_abort:function
@@ -102,6 +103,7 @@ tcp_last_port:  resw 1          ; of the last connection
                 alignb 4
 tx_records:     resb TX_RECORDS * TXREC_size
 BSS scratch                     ; placed by itself: it is seldom written (layouts/templates/rom.ld.j2)
+                alignb 16       ; a segment begins there
 scratch:        resb SCRATCH_SIZE
 
 CODE tcp
@@ -138,13 +140,7 @@ tcp_connect:
         mov     cx, tcp_end - tcp_begin
         xor     eax, eax
         rep stosb
-        mov     di, scratch
-.slot:
-        mov     [di + OOO.len], eax     ; free, whatever used the memory before
-        add     di, OOO_size
-        cmp     di, scratch + TCP_SLOTS * OOO_size
-        jb      .slot
-        mov     [tcp_slot], di
+        call    tcp_forget_slots        ; whatever used the memory before
         pop     eax
         mov     [tcp_remote_ip], eax
         pop     cx
@@ -187,6 +183,23 @@ tcp_connect:
         stc
 .out:
         pop     edx
+        ret
+
+;---------------------------------------------------------------------------
+; tcp_forget_slots - nothing is kept out of order
+; in:       nothing
+; out:      tcp_slot
+; clobbers: DI, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+tcp_forget_slots:
+        mov     di, scratch
+.slot:
+        and     dword [di + OOO.len], 0
+        add     di, OOO_size
+        cmp     di, scratch + TCP_SLOTS * OOO_size
+        jb      .slot
+        mov     [tcp_slot], di
         ret
 
 ;---------------------------------------------------------------------------

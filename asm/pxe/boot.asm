@@ -16,7 +16,7 @@ global pxe_fn:data
 extern adapter_check, adapter_find, rom_bdf
 extern bcv_caller, bcv_keep, boot_bdf, boot_code, boot_rom
 extern dhcp_run, dhcp_uuid_find
-extern error_detail, error_print
+extern error_detail, error_print, error_print_no_memory
 extern ev_boot_protocol, ev_lines, ev_link_delay, ev_load
 extern memory_allocate, memory_base_after, memory_base_before, memory_segment
 extern message_pxe_address, message_pxe_banner, message_pxe_file, message_pxe_gateway
@@ -67,7 +67,7 @@ pxe_main:
         push    pxe_give_back
         retf
 .no_memory:
-        call    error_print
+        call    error_print_no_memory
         retf
 
 ;---------------------------------------------------------------------------

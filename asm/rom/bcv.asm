@@ -14,7 +14,7 @@ global bcv_keep:data
 global bcv_close_undi:function
 
 extern adapter_check, adapter_find, rom_bdf
-extern error_detail, error_print
+extern error_detail, error_print, error_print_no_memory
 extern ev_boot_mode, ev_boot_protocol, ev_force_boot, ev_link_delay, ev_load
 extern ibft_write
 extern instance_check, instance_here, instance_other, instance_publish
@@ -95,7 +95,7 @@ bcv_open:
 .no_memory:
         call    bcv_defer
         jnc     .failed
-        call    error_print             ; an error without detail, so without DGROUP
+        call    error_print_no_memory
 %if PACKED_MOVES
         call    packed_done
 %endif

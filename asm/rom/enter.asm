@@ -12,7 +12,7 @@ global overlay_make:function
 global packed_source:function
 
 extern copy_linear
-extern error_print
+extern error_print_no_memory
 extern init_size, overlay_paragraphs, overlay_work, undi_image, undi_paragraph
 extern pmm_call, pmm_find
 extern unpack
@@ -86,7 +86,7 @@ extern rom_bev_return
         cmp     word [bp + BCV_FRAME.return], rom_name_return
         je      .done                   ; the boot vector will tell, if it is so then, too
 %endif
-        call    error_print             ; an error without detail, so without DGROUP
+        call    error_print_no_memory
         jmp     .done
 .back:
         call    pmm_find

@@ -194,6 +194,7 @@ def test_another_adapter_with_a_disk(machine: Machine, same: str) -> None:
     """Its ROM is at C0000h, its data segment at 50000h, its disk is 80h."""
     world = World(machine, drive=0x81)
     machine.set("ev_force_boot", 1, 1)
+    machine.set("undi_level", 1, 1)  # so an error's text has memory
     machine.set("login_target_name", machine.address("ev_target_name"))
     machine.set("ev_target_name", b"iqn.2007-09.org.example:disk\0")
     machine.set("session_lun", bytes([0, 1, 0, 0, 0, 0, 0, 0]))

@@ -15,7 +15,7 @@ from romgen.build import Built, build, find_sources, read_ev
 from romgen.elf import read_program
 from romgen.errors import RomgenError
 from romgen.formats.option_rom import ev_block, pcir, pnp, rom_header, undi_rom_id
-from romgen.pair_codes import pack
+from romgen.init_pack import unpack
 from romgen.project import Project
 
 NAME = "iscsi-e1000"
@@ -103,7 +103,7 @@ def test_order_of_the_parts(tiny_project: Project) -> None:
     prepare = rows(build(tiny_project, NAME))["prepare"]["address"]
     order = [
         found["boot"],
-        found["error_table"],
+        found["error_rows"],
         found["tbl_words"],
         found["rom_resident_end"],
         found["ev_block"],
@@ -141,13 +141,10 @@ def test_unused_code_can_be_kept(tiny_project: Project) -> None:
 
 def test_error_table(tiny_project: Project) -> None:
     built = build(tiny_project, NAME)
-    at = symbols(built)["error_table"]
-    packed = pack([b"first in order", b"the order", b"second `in` order", b"the \\ order"])
-    one, two, three, four = packed.texts
-    expected = b"\x00\xe9\x03" + one + b"\0" + two + b"\0"
-    expected += b"\x01\xc4\x0b" + three + b"\0" + four + b"\0\0\0\0"
-    expected += b"".join(map(bytes, packed.pairs))
-    assert built.rom.read_bytes()[at : at + len(expected)] == expected
+    at = symbols(built)["error_rows"]
+    expected = b"\x00\xe9\x03first in order\0the order\0"
+    expected += b"\x01\xc4\x0bsecond `in` order\0the \\ order\0\0\0\0"
+    assert unpack(built.rom.read_bytes()[at:], len(expected)) == expected
 
 
 def test_ev_block(tiny_project: Project) -> None:

@@ -1,6 +1,6 @@
 ; Code, data and a table of two pieces; one routine that nobody uses.
 %include "romgen.inc"
-extern tbl_words, tbl_words_end, tbl_empty, tbl_empty_end, error_table
+extern tbl_words, tbl_words_end, tbl_empty, tbl_empty_end, error_rows
 extern undi_image, ev_block, bss_size
 global boot:function, counter:data, unused_routine:function
 
@@ -10,7 +10,7 @@ boot:
         mov     cx, tbl_words_end
         mov     di, tbl_empty
         sub     di, tbl_empty_end
-        mov     bx, [error_table]
+        mov     bx, [error_rows]
         mov     ax, [undi_image]
         mov     dx, [ev_block + ev_block.crc]
         inc     word [counter]
