@@ -17,6 +17,10 @@ NAME = r"[a-z][a-z0-9_-]*"
 DETAIL_KINDS = ("none", "ip", "dec", "hex", "line", "status")
 """What `error_detail` holds; the index is the kind's number in the ROM (ERRD_...)."""
 
+WINDOWS = ("ring", "far", "wide")
+"""What TCP may ask for while somebody waits for data: what the receive buffers hold (ring); all of
+it from a peer that is far (far), or from every peer (wide). The index is TCP_WIDE in the ROM."""
+
 _NIC_KEYS = {
     "name": Key(str, required=True, pattern=NAME, form="a short name in small letters"),
     "driver": Key(str, required=True, pattern=NAME, form="the name of a file in undi/nic/"),
@@ -24,6 +28,11 @@ _NIC_KEYS = {
     "ids": Key(list, required=True, item=str),
     "qemu": Key(str, default=""),
     "variants": Key(dict, default={}),
+    "rx_frames": Key(int, default=16, low=4, high=32),
+    "tx_frames": Key(int, default=2, low=2, high=8),
+    "window": Key(str, default="ring", choices=WINDOWS),
+    "modules": Key(list, required=True, item=str),
+    "ipxe": Key(str, default=""),
 }
 
 _PRINTABLE = r"[ -~]*"
@@ -61,6 +70,11 @@ class Nic:
 
     qemu: QEMU's device, "" where it has none; it goes by the first id
     variants: QEMU's other devices that the driver is for, and the id that each goes by
+    rx_frames: receive buffers, where the layout does not say
+    tx_frames: transmit buffers
+    window: one of WINDOWS
+    modules: Linux's drivers for it, the first has the PCI ids
+    ipxe: Debian's ROM of iPXE for it, a file of the package ipxe-qemu
     """
 
     name: str
@@ -69,6 +83,11 @@ class Nic:
     ids: tuple[PciId, ...]
     qemu: str
     variants: tuple[tuple[str, PciId], ...] = ()
+    rx_frames: int = 16
+    tx_frames: int = 2
+    window: str = WINDOWS[0]
+    modules: tuple[str, ...] = ()
+    ipxe: str = ""
 
     @property
     def pci(self) -> PciId:
@@ -132,9 +151,8 @@ def load_nics(path: Path, base: Path | None = None) -> dict[str, Nic]:
                 raise file.error(
                     "nic-id", (*here, "variants"), f"{pci} of '{device}' is not in 'ids'"
                 )
-        nics[values["name"]] = Nic(
-            values["name"], values["driver"], values["title"], tuple(ids), values["qemu"], variants
-        )
+        values |= {"ids": tuple(ids), "variants": variants, "modules": tuple(values["modules"])}
+        nics[values["name"]] = Nic(**values)
     return nics
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from romgen.catalog import DETAIL_KINDS, ErrorEntry
-from romgen.init_pack import pack
+from romgen.init_pack import pack_small
 
 KIND_BITS = 3
 """Of a row's first byte: the kind; the others are the step."""
@@ -45,7 +45,7 @@ class ErrorRows:
     @cached_property
     def packed(self) -> bytes:
         """The rows as they stand in the ROM."""
-        return pack(self.plain)
+        return pack_small(self.plain)
 
     @property
     def size(self) -> int:

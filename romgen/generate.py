@@ -17,7 +17,7 @@ from construct import Construct, ConstructError, Renamed, Struct
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2 import TemplateSyntaxError as SyntaxProblem
 
-from romgen.catalog import DETAIL_KINDS, ErrorEntry, Nic, load_errors, load_nics
+from romgen.catalog import DETAIL_KINDS, WINDOWS, ErrorEntry, Nic, load_errors, load_nics
 from romgen.error_rows import ErrorRows
 from romgen.errors import RomgenError, shown
 from romgen.ev.table import Table, load_table
@@ -126,6 +126,7 @@ class Inputs:
             "printed": printed,
             "rows": ErrorRows(printed),
             "detail_kinds": DETAIL_KINDS,
+            "windows": WINDOWS,
             "formats": self.formats,
             "constants": self.constants,
             "ev": self.ev,
@@ -146,7 +147,7 @@ def load_all_inputs(project: Project, layouts: Sequence[str]) -> list[Inputs]:
 
     nics = load_nics(project.tables / "nics.toml", project.root)
     ev_path = project.tables / "ev.toml"
-    folder = LayoutFolder(project.layouts, KEYS, project.root)
+    folder = LayoutFolder(project.layouts, KEYS, nics, project.root)
     read = [read_layout(folder.find(name), nics) for name in layouts]
     inputs = Inputs(
         layout=read[0],

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from romgen.catalog import Nic
+from romgen.catalog import WINDOWS, Nic
 from romgen.layout_file import NAMED, Layers, LayoutFolder, filled, unknown_placeholder
 from romgen.layout_rules import NO_RULES, Rules, read_rules
 from romgen.toml_file import Key
@@ -42,7 +42,9 @@ KEYS = {
     "nic": Key(
         str,
         required=True,
-        doc="name in `romgen/tables/nics.toml`: driver and PCI ids; `universal`: those of `nics`",
+        doc="name in `romgen/tables/nics.toml`: driver and PCI ids; `universal`: those of `nics`; "
+        "in a `[[variant]]` also `*`: an image for each adapter of the table that no other variant "
+        "of the file names",
     ),
     "nics": Key(
         list,
@@ -86,10 +88,10 @@ KEYS = {
 MEMORY_KEYS = {
     "rx_frames": Key(
         int,
-        default=16,
+        default=0,
         low=4,
         high=32,
-        doc="receive buffers; TCP's window never exceeds them",
+        doc="receive buffers; 0: as the adapter's row in `romgen/tables/nics.toml` has it",
     ),
     "ooo_slots": Key(int, default=6, low=0, high=16, doc="segments kept out of order"),
     "stack": Key(int, default=3072, low=1024, high=16384, doc="bytes"),
@@ -185,14 +187,14 @@ class Layout:
         return tuple(dict.fromkeys(nic.driver for nic in self.nics))
 
 
-def names(folder: Path, base: Path | None = None) -> list[str]:
+def names(folder: Path, nics: Mapping[str, Nic], base: Path | None = None) -> list[str]:
     """The names of all layouts, sorted."""
-    return sorted(LayoutFolder(folder, KEYS, base).layouts)
+    return sorted(LayoutFolder(folder, KEYS, nics, base).layouts)
 
 
 def load_layouts(folder: Path, nics: Mapping[str, Nic], base: Path | None = None) -> list[Layout]:
     """All layouts of `folder`, by name. Errors: as `load_layout`."""
-    found = LayoutFolder(folder, KEYS, base).layouts
+    found = LayoutFolder(folder, KEYS, nics, base).layouts
     return [read_layout(found[name], nics) for name in sorted(found)]
 
 
@@ -200,7 +202,7 @@ def load_layout(
     folder: Path, name: str, nics: Mapping[str, Nic], base: Path | None = None
 ) -> Layout:
     """The layout `name` of `folder`. Errors: there is none, `LayoutFolder`'s, `read_layout`'s."""
-    return read_layout(LayoutFolder(folder, KEYS, base).find(name), nics)
+    return read_layout(LayoutFolder(folder, KEYS, nics, base).find(name), nics)
 
 
 def read_layout(layers: Layers, nics: Mapping[str, Nic]) -> Layout:
@@ -210,6 +212,7 @@ def read_layout(layers: Layers, nics: Mapping[str, Nic]) -> Layout:
     ev = layers.take(EV_KEYS, "ev")
     ibft = layers.take(IBFT_KEYS, "ibft")
     wanted = _nics(layers, values, nics)
+    memory["rx_frames"] = memory["rx_frames"] or min(nic.rx_frames for nic in wanted)
     if values["size_max"] % BLOCK:
         raise layers.error(
             "toml-range",
@@ -290,5 +293,12 @@ def _nics(
 
 def _universal(nics: tuple[Nic, ...]) -> Nic:
     """Several adapters as one: the first one's id stands in the PCIR structure."""
-    title = ", ".join(nic.name for nic in nics)
-    return Nic(UNIVERSAL, "", title, tuple(pci for nic in nics for pci in nic.ids), "")
+    return Nic(
+        UNIVERSAL,
+        driver="",
+        title=", ".join(nic.name for nic in nics),
+        ids=tuple(pci for nic in nics for pci in nic.ids),
+        qemu="",
+        tx_frames=min(nic.tx_frames for nic in nics),
+        window=min((nic.window for nic in nics), key=WINDOWS.index),
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,9 @@ NAME_KEY = Key(
     form="small letters, digits, '-', '_', '.', {kind}, {nic}",
     doc="of the image: `build/<name>.rom`. A file without variants has its own name",
 )
-NAMED = ("kind", "nic")
+NIC, EVERY_NIC = "nic", "*"
+"""A variant's key, and its value for all adapters that the file does not name otherwise."""
+NAMED = ("kind", NIC)
 """Keys that placeholders stand for."""
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
@@ -135,14 +137,21 @@ def unknown_placeholder(text: str, known: Mapping[str, str]) -> tuple[str, str] 
 class LayoutFolder:
     """The layouts of a folder by name.
 
-    keys: what an image may have, for the keys that may span variants
+    keys: what an image may have, for the keys that may span variants; nics: names of all adapters
     """
 
-    def __init__(self, folder: Path, keys: Mapping[str, Key], base: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        keys: Mapping[str, Key],
+        nics: Iterable[str],
+        base: Path | None = None,
+    ) -> None:
         """Read every file. Errors: not TOML, variants or parents that make no sense."""
         self.folder = folder
         self._base = base
         self._keys = keys
+        self._nics = tuple(nics)
         self._files = {path.stem: TomlFile(path, base) for path in sorted(folder.glob("*.toml"))}
         self.layouts: dict[str, Layers] = {}
         for stem, file in self._files.items():
@@ -219,13 +228,23 @@ class LayoutFolder:
                 continue
             key = self._keys.get(name)
             spans = key is not None and key.kind is not list and isinstance(value, list)
-            if spans and not value:
+            if name == NIC and value == EVERY_NIC:
+                spans, value = True, self._others(file)
+            elif spans and not value:
                 raise file.error(
                     "layout-variant", ("variant", index, name), f"'{name}' is an empty array"
                 )
             choices.append([(name, one) for one in (value if spans else [value])])
         for chosen in itertools.product(*choices):
             yield dict(chosen)
+
+    def _others(self, file: TomlFile) -> list[str]:
+        """The adapters that no variant of the file names."""
+        named: set[str] = set()
+        for row in file.data["variant"]:
+            given = row.get(NIC, [])
+            named |= {str(one) for one in (given if isinstance(given, list) else [given])}
+        return [nic for nic in self._nics if nic not in named]
 
     def _chain(self, stem: str, below: tuple[str, ...]) -> Iterator[Layer]:
         """The file's table and its parents'. Errors: an unknown parent, a circle."""

@@ -1,10 +1,21 @@
 ; One SCSI command on the session: the command PDU with immediate data, Data-In, R2T and Data-Out,
-; status (RFC 7143, 11.2 to 11.8). One command at a time.
+; status (RFC 7143, 11.2 to 11.8). One command at a time; with a target that is far, the one behind it
+; may be there already (command_queue).
 %include "romgen.inc"
 %include "iscsi.inc"
 
 global iscsi_command:function
 global command_start:function
+%if TCP_WIDE
+global command_queue:function
+global command_next:function
+global queue_length:data
+global queue_never:data
+global cmd_promoted:data
+global cmd_failed:data
+extern scsi_minimum
+extern scsi_outcome
+%endif
 global command_wait:function
 global iscsi_pump:function
 global iscsi_expired:function
@@ -61,6 +72,9 @@ extern net_poll_again
 extern tcp_state
 extern tcp_ring_wnd
 extern tcp_rtt_min
+%if TCP_WIDE = 2
+extern tcp_hole_at
+%endif
 extern tcp_rcv_nxt
 extern tcp_rcv_edge
 extern tcp_ack_now
@@ -92,6 +106,14 @@ cmd_flush:          resd 1              ; how long its last bytes may wait for t
 seq_ttt:            resd 1              ; the sequence of Data-Out under way: its tag as on the wire
 r2t_queue:          resb OUR_R2T_MAX * r2t_size
 iscsi_deadline:     resd 1              ; of what is being waited for
+%if TCP_WIDE
+queue_length:       resd 1              ; bytes that the command behind the one under way reads; 0: there is none
+queue_buffer:       resd 1
+cmd_promoted:       resb 1              ; 1: it has begun, the one before is over
+cmd_failed:         resb 1              ; not 0: that one failed
+queue_never:        resb 1              ; 1: this target does not keep the order
+                    alignb 4
+%endif
 silence_limit:      resd 1              ; ms without a byte from the target that owes an answer
 cmd_zeros:                              ; from here on 0 at the start of each command
 cmd_received:       resd 1              ; bytes of Data-In so far
@@ -106,6 +128,7 @@ cmd_pinged:         resb 1              ; 1: the target was asked whether it liv
 cmd_spoiled:        resb 1              ; 1: data or sense came with a wrong digest
 cmd_zeros_end:
 
+HOLE_MS         equ 1000                ; ms for which a loss is remembered
 PUMP_CLOCK      equ 8                   ; turns of iscsi_pump for each look at the clock
 
 CODE iscsi
@@ -235,14 +258,8 @@ iscsi_command:
 ;---------------------------------------------------------------------------
 command_start:
         call    command_reset
-        mov     eax, [iscsi_max_cmd_sn] ; may be behind what it takes now (RFC 7143, 4.2.2.1)
-        sub     eax, [iscsi_cmd_sn]
-        stc
-        js      .out
-        mov     al, ISCSI_SCSI_COMMAND
-        call    pdu_begin
+        call    command_record
         jc      .out
-        call    command_build
         mov     eax, [net_now]
         mov     [rx_time], eax          ; silence counts from here
         mov     byte [cmd_active], 1
@@ -254,6 +271,70 @@ command_start:
         ret
 
 ;---------------------------------------------------------------------------
+; command_record - the command's PDU, if the target takes one now
+; in:       as command_start
+; out:      CF = 0, DI = record, to be committed; cmd_tag, cmd_sent, cmd_asked, seq_*; CF = 1: not now
+; clobbers: EAX, ECX, EDX, ESI, EDI, ES, flags
+; needs:    DS = SS = DGROUP
+;---------------------------------------------------------------------------
+command_record:
+        mov     eax, [iscsi_max_cmd_sn] ; may be behind what it takes now (RFC 7143, 4.2.2.1)
+        sub     eax, [iscsi_cmd_sn]
+        stc
+        js      .out
+        mov     al, ISCSI_SCSI_COMMAND
+        call    pdu_begin
+        jc      .out
+        call    command_build
+        clc
+.out:
+        ret
+
+%if TCP_WIDE
+;---------------------------------------------------------------------------
+; command_queue - hand a read to the target behind the read that is under way
+; in:       scsi_cdb, scsi_length, scsi_buffer of the new one; queue_length = 0
+; out:      CF = 0: it is queued, queue_length; CF = 1: not now
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
+; needs:    DS = SS = DGROUP; who calls puts scsi_length and scsi_buffer back
+;---------------------------------------------------------------------------
+; An ordered task is not begun before those ahead of it are done (SAM-5, 8.6.3): so all of one command's
+; data comes before the other's.
+command_queue:
+        call    command_record
+        jc      .out
+        dec     dword [cmd_tag]         ; of the one under way
+        xor     byte [di + TXREC.header + bhs_command.flags], ISCSI_FLAG_ATTR_SIMPLE | ISCSI_FLAG_ATTR_ORDERED
+        push    dword [scsi_length]
+        pop     dword [queue_length]
+        push    dword [scsi_buffer]
+        pop     dword [queue_buffer]
+        call    pdu_commit
+        clc
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; command_next - the queued command is the one under way now
+; in:       queue_length, queue_buffer
+; out:      queue_length = 0
+; clobbers: EAX, CX, DI, ES, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+command_next:
+        call    command_reset
+        xor     eax, eax
+        xchg    eax, [queue_length]
+        mov     [scsi_length], eax
+        mov     [scsi_minimum], eax
+        mov     eax, [queue_buffer]
+        mov     [scsi_buffer], eax
+        inc     dword [cmd_tag]
+        mov     byte [cmd_active], 1
+        ret
+%endif
+
+;---------------------------------------------------------------------------
 ; command_wait - until the command is over
 ; in:       iscsi_deadline
 ; out:      as iscsi_command
@@ -262,14 +343,22 @@ command_start:
 ;---------------------------------------------------------------------------
 command_wait:
 %if TCP_WIDE
-  %if TCP_WIDE = 1
         cmp     dword [tcp_rtt_min], TCP_FAR
+  %if TCP_WIDE = 1
         jb      .wait
+  %else
+        jae     .far
+        mov     eax, [net_now]          ; a near peer repeats soon, and what comes behind a hole has few
+        sub     eax, [tcp_hole_at]      ; places: on a wire that loses frames less under way is more
+        cmp     eax, HOLE_MS
+        jb      .wait
+.far:
   %endif
         test    byte [scsi_direction], SCSI_READ
         jz      .wait
         mov     eax, [scsi_length]
         sub     eax, [cmd_received]
+        add     eax, [queue_length]
         add     eax, [tcp_ring_wnd]
         mov     edx, TCP_WINDOW_MAX
         cmp     eax, edx
@@ -287,6 +376,10 @@ command_wait:
 .wait:
         cmp     byte [cmd_active], 0
         je      .over
+%if TCP_WIDE
+        cmp     byte [cmd_promoted], 0
+        jne     .over                   ; it is the next one's already
+%endif
         call    iscsi_pump
         jnc     .wait
         cmp     byte [cmd_active], 0    ; the target may answer and close in one breath
@@ -446,8 +539,25 @@ data_out_next:
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 command_match:
+%if TCP_WIDE
+        cmp     byte [cmd_active], 0
+        jne     .active
+        cmp     dword [queue_length], 0
+        je      rx_unasked
+        pushad
+        push    es
+        call    scsi_outcome
+        sbb     al, al
+        mov     [cmd_failed], al
+        mov     byte [cmd_promoted], 1
+        call    command_next
+        pop     es
+        popad
+.active:
+%else
         cmp     byte [cmd_active], 0
         je      rx_unasked
+%endif
         mov     ah, [scsi_direction]
         and     ah, al
         cmp     ah, al
@@ -455,8 +565,15 @@ command_match:
         mov     eax, [rx_bhs + bhs.itt]
         call    swap_eax
         cmp     eax, [cmd_tag]
-        jne     rx_unasked
+        jne     .unasked
         ret                             ; equal: CF = 0
+.unasked:
+%if TCP_WIDE
+        cmp     dword [queue_length], 1
+        cmc
+        adc     byte [queue_never], 0   ; the other one's, too early
+%endif
+        jmp     rx_unasked
 
 ;---------------------------------------------------------------------------
 ; rx_numbers - the numbers of a Data-In or R2T

@@ -4,6 +4,9 @@
 %include "net.inc"
 
 global tcp_init:function
+%if TCP_WIDE = 2
+global tcp_hole_at:data
+%endif
 global tcp_forget_slots:function
 global tcp_connect:function
 global tcp_close:function
@@ -76,6 +79,9 @@ tcp_rtt_min:    resd 1          ; the shortest round trip so far, ms, at least 1
 tcp_rtt_seq:    resd 1          ; the sample is taken when this is acknowledged
 tcp_rtt_start:  resd 1
 tcp_timer_at:   resd 1          ; when the timer expires
+%if TCP_WIDE = 2
+tcp_hole_at:    resd 1          ; when something last came too early
+%endif
 tcp_progress:   resd 1          ; when an acknowledgement last brought something new
 tcp_heard:      resd 1          ; when the peer last sent an acceptable segment, or was asked by tcp_probe
 tcp_challenge_at: resd 1        ; begin of the period in which challenge ACKs are counted

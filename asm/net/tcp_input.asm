@@ -15,6 +15,9 @@ extern tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_snd_wnd, tcp_max_
 extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_ring_wnd, tcp_rcv_edge, tcp_mss, tcp_own_mss, tcp_cwnd, tcp_ssthresh, tcp_recover, tcp_rto
 extern tcp_timer, tcp_retries, tcp_progress, tcp_heard, tcp_dup_acks, tcp_recovery, tcp_rtt_on, tcp_rtt_seq
 extern tcp_ack_now, tcp_ack_count, tcp_resend, tcp_challenge_at, tcp_challenges, tcp_sack, tcp_slot
+%if TCP_WIDE = 2
+extern tcp_hole_at
+%endif
 extern tcp_drop, tcp_fail, tcp_abort_error, tcp_tx_free, tcp_rtt_sample, tcp_rto_set, tcp_send_flags, tcp_reject
 
 TCP_DUP_ACKS    equ 3           ; duplicates that mean a loss (RFC 5681)
@@ -575,6 +578,10 @@ tcp_deliver:
 ;---------------------------------------------------------------------------
 tcp_store:
         mov     byte [tcp_ack_now], 1   ; each draws a duplicate ACK (RFC 5681, 4.2)
+%if TCP_WIDE = 2
+        mov     eax, [net_now]
+        mov     [tcp_hole_at], eax
+%endif
         cmp     cx, TCP_MSS_MAX
         jbe     .length
         mov     cx, TCP_MSS_MAX         ; more than a peer may send

@@ -14,14 +14,12 @@ from pathlib import Path
 
 from romgen.boot import ev
 from romgen.boot.console import Line
-from romgen.catalog import PciId
+from romgen.boot.foreign import IPXE
+from romgen.catalog import Nic
 from romgen.compose import with_pci_id
 from romgen.errors import EXIT_TOOL, RomgenError
 from romgen.project import write_atomic
 
-FOLDER = Path("/usr/lib/ipxe/qemu")
-NAMES = {"virtio-net-pci": "virtio", "i82551": "eepro100"}
-"""QEMU's device -> name in the file's name, where they differ."""
 SCRIPT = "bench.ipxe"
 WAIT, GO = "@wait", "@go"
 WAIT_SECONDS = 1
@@ -29,14 +27,14 @@ READY = re.compile(r"^Features:")
 """The last line before the wait for a key."""
 
 
-def rom(device: str, pci: PciId, folder: Path) -> Path:
-    """The image for a device of QEMU, copied to a folder, with the device's id.
+def rom(nic: Nic, folder: Path) -> Path:
+    """The image for an adapter, copied to a folder, with the id of QEMU's first device of it.
 
     SeaBIOS runs no other; Debian's image for virtio-net has the id of its newer form. Error: not
     installed.
     """
-    path = FOLDER / f"pxe-{NAMES.get(device, device)}.rom"
-    if not path.is_file():
+    path = IPXE / nic.ipxe
+    if not nic.ipxe or not path.is_file():
         raise RomgenError(
             "bench-ipxe",
             str(path),
@@ -45,7 +43,7 @@ def rom(device: str, pci: PciId, folder: Path) -> Path:
             status=EXIT_TOOL,
         )
     copy = folder / f"ipxe-{path.name}"
-    write_atomic(copy, with_pci_id(path.read_bytes(), pci))
+    write_atomic(copy, with_pci_id(path.read_bytes(), nic.pci))
     return copy
 
 

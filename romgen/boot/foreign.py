@@ -8,17 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from romgen.build import Built, build
+from romgen.catalog import load_nics
 from romgen.errors import EXIT_TOOL, RomgenError
 from romgen.project import Project
 
 IPXE = Path("/usr/lib/ipxe/qemu")
 IPXE_ROMS = {
-    nic: IPXE / f"pxe-{name}.rom"
-    for nic, name in (
-        *((nic, nic) for nic in ("e1000", "e1000e", "eepro100", "pcnet", "rtl8139")),
-        *((nic, nic) for nic in ("virtio", "vmxnet3")),
-        ("ne2k", "ne2k_pci"),
-    )
+    nic.name: IPXE / nic.ipxe
+    for nic in load_nics(Project().tables / "nics.toml").values()
+    if nic.ipxe
 }
 """Debian's ipxe-qemu: adapter -> ROM with a loadable UNDI."""
 LAYOUT = """\

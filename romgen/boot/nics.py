@@ -264,7 +264,7 @@ def linux(subject: Subject, folder: Path) -> Cell:
     from romgen.systems.takeover import FILE, FILE_SIZE, takeover_disk
 
     disk, files = folder / "disk.img", folder / "served"
-    shutil.copyfile(takeover_disk(), disk)
+    shutil.copyfile(takeover_disk(Project()), disk)
     files.mkdir()
     content = random.Random(7).randbytes(FILE_SIZE)
     (files / FILE).write_bytes(content)

@@ -59,10 +59,10 @@ def run(args: argparse.Namespace) -> int:
     for nic in () if args.page else args.nic or NICS:
         pairs = without(pairs, nic, work)
         device = qemu_device(project, nic)
-        pci = load_nics(project.tables / "nics.toml", project.root)[nic].pci
+        adapter = load_nics(project.tables / "nics.toml", project.root)[nic]
         image, _ = rom_for_layout(project, f"iscsi-{nic}")
         ours = Side("this ROM", device, image, False)
-        other = Side("iPXE", device, rival.rom(device, pci, project.build), True)
+        other = Side("iPXE", device, rival.rom(adapter, project.build), True)
         for number in range(args.pairs):
             pairs += _pair(nic, ours, other, work, f"{number + 1}/{args.pairs}")
             store(kept, pairs)

@@ -46,11 +46,11 @@ def add_parser(sub: Subparsers) -> None:
 
 def chosen(project: Project, wanted: list[str]) -> list[str]:
     """The layouts to build: those named, all of them, or those marked default."""
-    if wanted == ["all"]:
-        return names(project.layouts, project.root)
-    if wanted:
+    if wanted and wanted != ["all"]:
         return wanted
     nics = load_nics(project.tables / "nics.toml", project.root)
+    if wanted:
+        return names(project.layouts, nics, project.root)
     layouts = load_layouts(project.layouts, nics, project.root)
     return [layout.name for layout in layouts if layout.default]
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from romgen.catalog import load_nics
 from romgen.command_help import command_parser
 from romgen.commands import Subparsers
 from romgen.completion import SHELLS, script
@@ -35,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the script, or the names."""
     if args.shell == "layouts":
         project = Project()
-        found = names(project.layouts, project.root)
+        nics = load_nics(project.tables / "nics.toml", project.root)
+        found = names(project.layouts, nics, project.root)
         print(json.dumps({"schema": 1, "layouts": found}) if args.json else "\n".join(found))
         return EXIT_OK
     # The module that knows all commands imports this one, as one of them.

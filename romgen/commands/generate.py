@@ -11,6 +11,7 @@ import argparse
 import json
 from pathlib import Path
 
+from romgen.catalog import load_nics
 from romgen.commands import Subparsers
 from romgen.generate import generate, load_inputs
 from romgen.layout import names
@@ -30,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
     """Generate for each layout; prints the folders."""
     project = Project(build=args.build_dir.resolve()) if args.build_dir else Project()
     folders = []
-    for name in args.layouts or names(project.layouts, project.root):
+    nics = load_nics(project.tables / "nics.toml", project.root)
+    for name in args.layouts or names(project.layouts, nics, project.root):
         inputs = load_inputs(project, name)
         for kind in (".inc", ".asm"):
             generate(project, inputs, kind)

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         nic_table.write_page(project.root / PAGE, data, nics.values())
         return EXIT_OK
     work: list[tuple[Subject, str]] = []
-    for name in args.layouts or names(project.layouts, project.root):
+    for name in args.layouts or names(project.layouts, nics, project.root):
         layout = load_layout(project.layouts, name, nics, project.root)
         if layout.kind != "iscsi":
             continue

@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from romgen.catalog import load_nics
 from romgen.command_help import command_parser
 from romgen.commands import Subparsers
 from romgen.errors import EXIT_OK
@@ -78,7 +79,8 @@ def _markdown(baseline: Baseline, changes: list[Change]) -> Iterator[str]:
 def run(args: argparse.Namespace) -> int:
     """Compare, or write."""
     project = Project(build=args.build_dir.resolve()) if args.build_dir else Project()
-    known = names(project.layouts, project.root)
+    nics = load_nics(project.tables / "nics.toml", project.root)
+    known = names(project.layouts, nics, project.root)
     sizes = {
         name: measure(read_map(project.build / f"{name}.map.json"))
         for name in args.layouts or known

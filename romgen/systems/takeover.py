@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 from romgen.boot import ev
+from romgen.catalog import load_nics
+from romgen.project import Project
 from romgen.systems.cache import cached
 from romgen.systems.cpio import archive
 from romgen.systems.image import ext4_disk
@@ -13,9 +15,8 @@ from romgen.systems.kernel import BUSYBOX, plain_module
 from romgen.systems.packages import candidate, kernel_package, unpacked
 from romgen.systems.recipe import put, recipe
 
-DRIVERS = (("e1000",), ("e1000e",), ("virtio_pci", "virtio_net"), ("vmxnet3",), ("8139cp",),
-           ("ne2k-pci",), ("pcnet32",), ("e100",))  # fmt: skip
-"""The first of each has the PCI ids."""
+Drivers = tuple[tuple[str, ...], ...]
+"""The modules of each adapter; the first of them has its PCI ids."""
 FILE = "file"
 FILE_SIZE = 2 << 20
 DISK_MIB = 64
@@ -31,7 +32,7 @@ def _info(content: bytes, name: str) -> list[str]:
     return [entry.removeprefix(start).decode() for entry in entries]
 
 
-def _modules(kernel: Path) -> tuple[dict[str, bytes], list[str]]:
+def _modules(kernel: Path, drivers: Drivers) -> tuple[dict[str, bytes], list[str]]:
     """The drivers and what they need: name -> content; and a line `alias module...` for each id."""
     found = {
         path.name.partition(".ko")[0]: path
@@ -50,7 +51,7 @@ def _modules(kernel: Path) -> tuple[dict[str, bytes], list[str]]:
         return list(dict.fromkeys([*before, name]))
 
     lines: list[str] = []
-    for names in DRIVERS:
+    for names in drivers:
         order = dict.fromkeys(each for name in names for each in needed(name))
         ids = [alias for alias in _info(contents[names[0]], "alias") if alias.startswith("pci:")]
         lines += [f"{alias} {' '.join(order)}" for alias in ids]
@@ -62,17 +63,19 @@ def _named(word: str, found: dict[str, Path]) -> str:
     return next((name for name in found if name.replace("-", "_") == word.replace("-", "_")), word)
 
 
-def takeover_disk() -> Path:
+def takeover_disk(project: Project) -> Path:
     """The disk: GRUB, the kernel, the first file system. Do not write to it."""
     package = kernel_package()
     menu = recipe("takeover/grub.cfg")
     words = {"IP": ev.GUEST_IP, "HOST": ev.HOST_IP, "FILE": FILE}
     init = recipe("takeover/init", **words)
-    key = f"{VERSION} {package} {candidate(package)} {candidate(BUSYBOX)} {menu} {init} {DRIVERS}"
+    nics = load_nics(project.tables / "nics.toml", project.root)
+    drivers = tuple(nic.modules for nic in nics.values() if nic.modules)
+    key = f"{VERSION} {package} {candidate(package)} {candidate(BUSYBOX)} {menu} {init} {drivers}"
 
     def make(folder: Path) -> None:
         kernel, busybox = unpacked(package), unpacked(BUSYBOX)
-        modules, lines = _modules(kernel)
+        modules, lines = _modules(kernel, drivers)
         files: dict[str, tuple[int, bytes]] = {
             "bin/busybox": (0o755, (busybox / "bin" / "busybox").read_bytes()),
             **{f"modules/{name}.ko": (0o644, content) for name, content in modules.items()},

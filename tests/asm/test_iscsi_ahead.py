@@ -15,7 +15,13 @@ from romgen.target.script import Act, Fault
 MEMORY, SIZE = 0x400000, 0x20000
 BUFFER, BUFFER_SIZE = 0x500000, 0x60000
 READ_10 = 0x28
+SIMPLE, ORDERED = 1, 2
 NEW = bytes(range(256)) * 2
+
+
+def far(bench: Bench) -> bool:
+    """Is the target so far that two commands are on their way?"""
+    return bench.machine.get("tcp_rtt_min", 4) >= 2
 
 
 def give_memory(machine: Machine) -> None:
@@ -25,10 +31,12 @@ def give_memory(machine: Machine) -> None:
     machine.set("ahead_memory", MEMORY, 4)
 
 
-@pytest.fixture
-def bench(machine: Machine, tmp_path: Path) -> Iterator[Bench]:
+@pytest.fixture(params=[1, 5], ids=["near", "far"])
+def bench(machine: Machine, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """A session; its target is so many milliseconds away."""
     bench = make(machine, tmp_path / "disk").opened()
     give_memory(machine)
+    machine.set("tcp_rtt_min", request.param, 4)
     yield bench
     bench.link.close()
 
@@ -70,14 +78,41 @@ def put(bench: Bench, lba: int, content: bytes = NEW) -> None:
 @pytest.mark.parametrize("count, most", [(1, 8), (8, 9), (31, 9), (127, 6)])
 def test_in_order(bench: Bench, count: int, most: int) -> None:
     walk(bench, 5, 100 if count == 1 else 600 // count, count)
-    assert len(reads(bench)) <= most
+    assert len(reads(bench)) <= most + far(bench)
     assert bench.machine.get("disk_done", 4) == count
 
 
 def test_the_next_command_is_out_before_it_is_asked_for(bench: Bench) -> None:
     walk(bench, 0, 3, 127)
-    assert reads(bench) == [(0, 127), (127, 127), (254, 127), (381, 127)]
+    more = [(508, 127)] if far(bench) else []
+    assert reads(bench) == [(0, 127), (127, 127), (254, 127), (381, 127), *more]
     assert bench.machine.get("ahead_due", 4) == 127
+
+
+def test_the_second_one_is_ordered_behind_the_first(bench: Bench) -> None:
+    walk(bench, 0, 4, 64)
+    flags = [pdu.header[1] & 7 for pdu in bench.target.log if pdu.opcode == 1]
+    assert set(flags) == ({SIMPLE, ORDERED} if far(bench) else {SIMPLE})
+    tags = [pdu.header[16:20] for pdu in bench.target.log if pdu.opcode == 1]
+    assert len(set(tags)) == len(tags)
+
+
+def test_a_target_that_does_not_keep_the_order_gets_one_at_a_time(bench: Bench) -> None:
+    """What comes too early ends the session, once."""
+    machine = bench.machine
+    walk(bench, 0, 2, 64)
+    if not far(bench):
+        return
+    machine.set("cmd_active", 1, 1)
+    machine.set("scsi_direction", 0x40, 1)
+    machine.set("queue_length", 512, 4)
+    machine.set("rx_bhs", bytes(16) + (machine.get("cmd_tag", 4) + 1).to_bytes(4, "big"))
+    assert machine.call("data_in_header").cf
+    assert machine.get("queue_never", 1) == 1
+    bench.link.close_connection()
+    before = len(reads(bench))
+    walk(bench, 128, 3, 64)
+    assert len(reads(bench)) - before == 4
 
 
 def test_at_random_nothing_is_read_ahead(bench: Bench) -> None:

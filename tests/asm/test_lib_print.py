@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from bench.machine import ROM_SEGMENT, UNDI_DATA_SEGMENT, Machine
+from bench.machine import ROM_SEGMENT, Machine
 
 from romgen.catalog import DETAIL_KINDS, ErrorEntry, load_errors
 
@@ -121,8 +121,7 @@ def test_a_number_outside_the_table_is_still_printed(machine: Machine) -> None:
 
 def test_before_the_undi_is_there_its_memory_is_used(machine: Machine) -> None:
     """Scratch may hold the boot variables then."""
-    machine.allow(UNDI_DATA_SEGMENT * 16, machine.address("undi_data_size"), "the UNDI's data")
-    machine.set("undi_ds_seg", UNDI_DATA_SEGMENT)
+    machine.room_for_texts()
     before = machine.bytes_of("scratch", 8192)
     machine.call("error_print", ax=ERRORS[0].number)
     assert machine.console == f"RG-{ERRORS[0].number} {ERRORS[0].text}: {ERRORS[0].check}\r\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from romgen import layout_help
-from romgen.catalog import load_nics
+from romgen.catalog import Nic, load_nics
 from romgen.errors import RomgenError
 from romgen.layout import Layout, load_layout, load_layouts, names
 from romgen.project import Project
@@ -23,7 +23,16 @@ ooo_slots = 2
 [[assert]]
 that = "rom_end > 0"
 """
-NIC = '\n[[nic]]\nname = "other"\ndriver = "e1000"\ntitle = "x"\nids = ["1af4:1000"]\n'
+NIC = """
+[[nic]]
+name = "other"
+driver = "e1000"
+title = "x"
+ids = ["1af4:1000"]
+modules = []
+"""
+NAMES: dict[str, Nic] = {}
+"""For what needs no adapter."""
 
 
 def write(project: Project, **files: str) -> None:
@@ -43,7 +52,7 @@ def load(project: Project, name: str) -> Layout:
 def test_child_before_parent(tiny_project: Project) -> None:
     child = 'extends = "parent"\nnic = "e1000"\nmanufacturer = "child"\n[memory]\nooo_slots = 0\n'
     write(tiny_project, **{"iscsi-e1000": child + '[[assert]]\nthat = "rom_end > 1"\n'})
-    assert names(tiny_project.layouts) == ["iscsi-e1000"]
+    assert names(tiny_project.layouts, NAMES) == ["iscsi-e1000"]
     layout = load(tiny_project, "iscsi-e1000")
     assert (layout.manufacturer, layout.product) == ("child", "from iscsi for e1000")
     assert (layout.memory.stack, layout.memory.ooo_slots) == (1024, 0)
@@ -60,7 +69,9 @@ def test_variants_span_arrays(tiny_project: Project) -> None:
         'boot = "BEV"\n[[variant]]\nnic = "e1000"\ndefault = true\nmemory.stack = 2048\n'
     )
     write(tiny_project, iscsi=text)
-    assert names(tiny_project.layouts) == ["iscsi-e1000", "iscsi-e1000-bev", "iscsi-other-bev"]
+    assert names(tiny_project.layouts, NAMES) == [
+        "iscsi-e1000", "iscsi-e1000-bev", "iscsi-other-bev"
+    ]  # fmt: skip
     one, two = (load(tiny_project, name) for name in ("iscsi-e1000", "iscsi-other-bev"))
     assert (one.boot, one.default, one.memory.stack) == ("BCV", True, 2048)
     assert (two.boot, two.default, two.memory.stack) == ("BEV", False, 1024)
@@ -83,7 +94,7 @@ def test_variants_span_arrays(tiny_project: Project) -> None:
 def test_mistakes_in_a_file(tiny_project: Project, text: str, message: str) -> None:
     write(tiny_project, x=text)
     with pytest.raises(RomgenError) as caught:
-        names(tiny_project.layouts, tiny_project.root)
+        names(tiny_project.layouts, NAMES, tiny_project.root)
     assert str(caught.value).startswith("layouts/" + message)
 
 
@@ -117,7 +128,7 @@ def test_two_of_one_name(tiny_project: Project) -> None:
     text = 'extends = "parent"\n[[variant]]\nnic = "e1000"\n[[variant]]\nnic = "e1000"\n'
     write(tiny_project, iscsi=text)
     with pytest.raises(RomgenError) as caught:
-        names(tiny_project.layouts, tiny_project.root)
+        names(tiny_project.layouts, NAMES, tiny_project.root)
     assert str(caught.value).startswith(
         "layouts/iscsi.toml:4: a second layout 'iscsi-e1000', the first is at layouts/iscsi.toml:2"
     )
@@ -150,3 +161,25 @@ def test_the_reference_is_up_to_date() -> None:
     assert layout_help.page(text) == text
     keys = {name: key for _, table in layout_help.TABLES for name, key in table.items()}
     assert [name for name, key in keys.items() if not key.doc] == []
+
+
+def test_every_adapter_that_is_not_named(tiny_project: Project) -> None:
+    text = 'extends = "parent"\n[[variant]]\nnic = "*"\n'
+    write(tiny_project, iscsi=text)
+    nics = load_nics(tiny_project.tables / "nics.toml", tiny_project.root)
+    assert names(tiny_project.layouts, nics) == ["iscsi-e1000", "iscsi-other"]
+    text += '[[variant]]\nnic = "e1000"\nname = "iscsi-e1000-one"\n'
+    write(tiny_project, iscsi=text)
+    assert names(tiny_project.layouts, nics) == ["iscsi-e1000-one", "iscsi-other"]
+
+
+def test_the_adapters_own_number_of_buffers(tiny_project: Project) -> None:
+    text = 'extends = "parent"\n[[variant]]\nnic = "*"\n'
+    write(tiny_project, iscsi=text)
+    table = tiny_project.tables / "nics.toml"
+    table.write_text(table.read_text() + "rx_frames = 9\n")  # of the last row
+    assert load(tiny_project, "iscsi-other").memory.rx_frames == 9
+    assert load(tiny_project, "iscsi-e1000").memory.rx_frames == 16
+    write(tiny_project, iscsi=text + "memory.rx_frames = 5\n")
+    table.write_text(table.read_text() + "rx_frames = 9\n")
+    assert load(tiny_project, "iscsi-other").memory.rx_frames == 5

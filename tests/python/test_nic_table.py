@@ -104,6 +104,7 @@ def load_universal(project: Project, nics: str) -> Layout:
 def test_universal_has_every_id(tiny_project: Project) -> None:
     path = tiny_project.tables / "nics.toml"
     row = '[[nic]]\nname = "other"\ndriver = "e1000"\ntitle = "x"\nids = ["1af4:1000"]\n'
+    row += "modules = []\n"
     path.write_text(f"{path.read_text()}\n{row}")
     layout = load_universal(tiny_project, '["e1000", "other"]')
     assert layout.nic.name == "universal" and layout.drivers == ("e1000",)

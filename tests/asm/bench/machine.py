@@ -191,6 +191,12 @@ class Machine:
         elif not yes and entry in self._allowed:
             self._allowed.remove(entry)
 
+    def room_for_texts(self) -> None:
+        """The memory of the UNDI's data, to which error_print unpacks its texts before it runs."""
+        size = self.address("undi_data_size")
+        self.allow(UNDI_DATA_SEGMENT * 16, size, "the UNDI's data")
+        self.set("undi_ds_seg", UNDI_DATA_SEGMENT)
+
     def allow(self, linear: int, size: int, what: str = "buffer") -> None:
         """Lets the code write to [linear, linear+size)."""
         self.map(linear, size)
