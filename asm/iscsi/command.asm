@@ -343,19 +343,22 @@ command_next:
 ;---------------------------------------------------------------------------
 command_wait:
 %if TCP_WIDE
+        cmp     dword [ahead_due], 0
+        setne   [tcp_ack_now]           ; the command is out already: tell the target how far it may go
+.wait:
         cmp     dword [tcp_rtt_min], TCP_FAR
   %if TCP_WIDE = 1
-        jb      .wait
+        jb      .told
   %else
         jae     .far
         mov     eax, [net_now]          ; a near peer repeats soon, and what comes behind a hole has few
         sub     eax, [tcp_hole_at]      ; places: on a wire that loses frames less under way is more
         cmp     eax, HOLE_MS
-        jb      .wait
+        jb      .told
 .far:
   %endif
         test    byte [scsi_direction], SCSI_READ
-        jz      .wait
+        jz      .told
         mov     eax, [scsi_length]
         sub     eax, [cmd_received]
         add     eax, [queue_length]
@@ -368,12 +371,12 @@ command_wait:
         add     eax, [tcp_rcv_nxt]
         mov     edx, eax
         sub     edx, [tcp_rcv_edge]
-        jle     .wait                   ; never back
+        jle     .told                   ; never back
         mov     [tcp_rcv_edge], eax
-        cmp     dword [ahead_due], 0
-        setne   [tcp_ack_now]           ; the command is out already: tell the target
-%endif
+.told:
+%else
 .wait:
+%endif
         cmp     byte [cmd_active], 0
         je      .over
 %if TCP_WIDE
@@ -388,6 +391,8 @@ command_wait:
 .over:
         ; The buffer is the caller's again when we return, so TCP must not need it any more. It hardly
         ; ever does: the answer has acknowledged the data, unless the target answered before it had all.
+        test    byte [scsi_direction], SCSI_WRITE
+        jz      .done
         call    time_now
         add     eax, FLUSH_WAIT
         mov     [cmd_flush], eax

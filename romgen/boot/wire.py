@@ -29,7 +29,7 @@ ETHERTYPE_VLAN = b"\x81\x00"
 FRAME_MAX = 65535
 REORDER_SECONDS = 0.004
 RETRY_SECONDS = 0.001
-"""When QEMU's socket is looked at again: the kernel queues only a few datagrams in it."""
+"""When QEMU's socket is looked for again."""
 WAITING_MAX = 4096
 """Frames that wait for QEMU, as in the buffer of a switch; what comes on top is dropped."""
 
@@ -170,16 +170,24 @@ def run(wire: Wire, local: str, remote: str, tap: int) -> None:
     end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
     os.set_blocking(0, False)
     waiting: deque[bytes] = deque()
-    selector = selectors.DefaultSelector()
+    # Others round what they wait for up to whole milliseconds.
+    selector = selectors.SelectSelector()
     for source, name in ((end, "qemu"), (tap, "tap"), (0, "input")):
         selector.register(source, selectors.EVENT_READ, name)
     print("ready", flush=True)
     while True:
         upcoming = wire.next_time()
         wait = None if upcoming is None else max(0.0, upcoming - time.monotonic())
-        if waiting:
+        # Once QEMU is there, its socket tells when it has room again.
+        there = _connected(end, remote)
+        if waiting and not there:
             wait = RETRY_SECONDS if wait is None else min(wait, RETRY_SECONDS)
-        for key, _ in selector.select(wait):
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if waiting and there else 0)
+        if selector.get_key(end).events != events:
+            selector.modify(end, events, "qemu")
+        for key, ready in selector.select(wait):
+            if not ready & selectors.EVENT_READ:
+                continue
             if key.data == "input":
                 if not _commands(wire):
                     return
@@ -197,7 +205,19 @@ def run(wire: Wire, local: str, remote: str, tap: int) -> None:
                 wire.counters.unsendable += 1
             else:
                 wire.counters.to_tap += 1
-        send_waiting(wire, end, remote, waiting)
+        send_waiting(wire, end, waiting)
+
+
+def _connected(end: socket.socket, remote: str) -> bool:
+    """Whether QEMU has bound its socket; from then on frames go there."""
+    try:
+        end.getpeername()
+    except OSError:
+        try:
+            end.connect(remote)
+        except OSError:
+            return False
+    return True
 
 
 def _write(tap: int, frame: bytes) -> bool:
@@ -209,15 +229,15 @@ def _write(tap: int, frame: bytes) -> bool:
     return True
 
 
-def send_waiting(wire: Wire, end: socket.socket, remote: str, waiting: deque[bytes]) -> None:
+def send_waiting(wire: Wire, end: socket.socket, waiting: deque[bytes]) -> None:
     """Gives QEMU what it takes just now."""
     while waiting:
         try:
-            end.sendto(waiting[0], remote)
+            end.send(waiting[0])
             wire.counters.to_qemu += 1
         except BlockingIOError:
             return
-        except OSError:  # QEMU has not bound its socket yet
+        except OSError:  # QEMU has not bound its socket yet, or is gone
             wire.counters.unsendable += 1
         waiting.popleft()
 

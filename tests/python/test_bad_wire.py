@@ -95,19 +95,20 @@ def test_frames_wait_for_a_slow_qemu(tmp_path: Path) -> None:
     ):
         end.setblocking(False)
         qemu.bind(path)
-        send_waiting(wire, end, path, waiting)
+        end.connect(path)
+        send_waiting(wire, end, waiting)
         assert 0 < len(waiting) < len(frames)
         got: list[bytes] = []
         while len(got) < len(frames):
             got.append(qemu.recv(2048))
-            send_waiting(wire, end, path, waiting)
+            send_waiting(wire, end, waiting)
     assert got == frames
     assert (wire.counters.to_qemu, wire.counters.unsendable) == (len(frames), 0)
 
 
-def test_frames_before_qemu_is_there_are_counted(tmp_path: Path) -> None:
+def test_frames_before_qemu_is_there_are_counted() -> None:
     waiting, wire = deque([FRAME]), Wire(Plan())
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
         end.setblocking(False)
-        send_waiting(wire, end, str(tmp_path / "nobody"), waiting)
+        send_waiting(wire, end, waiting)
     assert not waiting and wire.counters.unsendable == 1
