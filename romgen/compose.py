@@ -15,7 +15,7 @@ from construct import ConstructError, Container, Struct
 from romgen.catalog import PciId
 from romgen.errors import EXIT_FINDINGS, RomgenError
 from romgen.formats.option_rom import CONSTANTS, pcir, pnp, rom_header, undi_rom_id
-from romgen.init_pack import pack
+from romgen.init_pack import pack, pack_small
 from romgen.layout import BLOCK, IMAGE_MAX, Layout
 
 ROM_SIGNATURE = 0xAA55
@@ -78,15 +78,19 @@ def _balance(image: bytearray, start: int, length: int, at: int) -> None:
     image[at] = -sum(image[start : start + length]) & 0xFF
 
 
-def pack_init(flat: bytearray, start: int, undi_size: int) -> bytearray:
+def pack_init(flat: bytearray, start: int, undi_size: int, size_max: int) -> bytearray:
     """The linked bytes of a ROM of ours with everything from `start` on packed.
 
     flat: up to the linker's rom_end; start: undi_image; undi_size: undi_code_size, up to which the
-    UNDI's loader unpacks. Another ROM, without our mark in the header, comes back as it is.
+    UNDI's loader unpacks; size_max: beyond that more pains are taken. Another ROM, without our mark
+    in the header, comes back as it is.
     """
     if _parse(rom_header, flat, 0, "ROM header").owner != CONSTANTS["ROM_OWNER"]:
         return flat
-    rom = flat[:start] + pack(bytes(flat[start:]), (undi_size,))
+    plain = bytes(flat[start:])
+    rom = flat[:start] + pack(plain, (undi_size,))
+    if len(rom) > size_max:
+        rom = flat[:start] + pack_small(plain, (undi_size,))
     _put(rom, rom_header, 0, packed=start)
     return rom
 

@@ -52,6 +52,7 @@ def finish(
         program.flat(program.value("rom_end")),
         program.value("undi_image"),
         made.undi.program.value("undi_code_size"),
+        job.layout.size_max,
     )
     if job.blob:
         rom = behind(rom, job.blob, program.value("undi_blob_place"))

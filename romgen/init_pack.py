@@ -4,8 +4,9 @@ The ROM file holds it packed; `unpack` in asm/lib/unpack.asm makes it plain agai
 format is ours: LZ77 tokens, whose bits are coded by adaptive binary models and rANS (J. Duda,
 "Asymmetric numeral systems", arXiv 1311.2540), after near calls were made absolute.
 
-- Token: bit MATCH. 0: a literal, eight bits from the top in a tree of contexts. 1: bit AGAIN (the
-  distance of the match before), else the distance as a number; then the length - 1 as a number.
+- Token: bit MATCH. 0: a literal, eight bits from the top in a tree of contexts, of which there are
+  four, for the upper two bits of the byte before. 1: bit AGAIN (the distance of the match before),
+  else the distance as a number; then the length - 1 as a number.
 - Number: for each binary digit behind the leading 1 a bit 1 and the digit; then a bit 0. Each bit
   has a context of its own.
 - A model is a byte, the probability of a 1 in 1/256, which starts at 1/2.
@@ -21,9 +22,12 @@ from math import inf, log2
 _Bits = list[tuple[int, int]]
 """Context and bit; in `pack` also share and start of an interval."""
 _Found = list[tuple[int, int]]
-CONTEXTS = 384
-"""Models: 256 of literals, then MATCH, AGAIN, and a row each for distance and length."""
-MATCH, AGAIN, DISTANCE, LENGTH = 0x100, 0x101, 0x102, 0x140
+CONTEXTS = 1152
+"""Models: four trees of literals, then MATCH, AGAIN, and a row each for distance and length."""
+MATCH, AGAIN, DISTANCE, LENGTH = 0x400, 0x401, 0x402, 0x440
+TREE = 256
+BEFORE_SHIFT = 6
+"""From the byte before to the number of the tree."""
 HALF = 128
 RATE = 4
 ROUND = 8
@@ -111,17 +115,23 @@ def _number(context: int, value: int) -> _Bits:
     return [*bits, (context, 0)]
 
 
-def _literal(byte: int) -> _Bits:
+def _tree(data: bytes | bytearray, at: int) -> int:
+    """The tree of the literal at a place."""
+    return data[at - 1] >> BEFORE_SHIFT if at else 0
+
+
+def _literal(tree: int, byte: int) -> _Bits:
     """The bits of a literal."""
+    base = tree * TREE
     return [
         (MATCH, 0),
-        *(((256 | byte) >> (shift + 1), byte >> shift & 1) for shift in range(7, -1, -1)),
+        *((base + ((256 | byte) >> (shift + 1)), byte >> shift & 1) for shift in range(7, -1, -1)),
     ]
 
 
 def _bits(data: bytes, cuts: Sequence[int]) -> _Bits:
     """The tokens of `data` as (context, bit); no match reaches across a cut."""
-    literals: dict[int, _Bits] = {}
+    literals: dict[tuple[int, int], _Bits] = {}
     bits: _Bits = []
     places: dict[bytes, list[int]] = {}
     at = distance = 0
@@ -143,10 +153,10 @@ def _bits(data: bytes, cuts: Sequence[int]) -> _Bits:
                 distance = far
                 bits += [(MATCH, 1), (AGAIN, 0), *_number(DISTANCE, distance)]
             else:
-                byte = data[at]
-                if byte not in literals:
-                    literals[byte] = _literal(byte)
-                bits += literals[byte]
+                key = _tree(data, at), data[at]
+                if key not in literals:
+                    literals[key] = _literal(*key)
+                bits += literals[key]
                 at += 1
                 continue
             bits += _number(LENGTH, length - 1)
@@ -168,7 +178,9 @@ class _Prices:
             models[context] = _ADAPTED[bit][one]
         self._of = {bit: total / count for bit, (total, count) in spent.items()}
         self.again = self.of([(MATCH, 1), (AGAIN, 1)])
-        self.literals = [self.of(_literal(byte)) for byte in range(256)]
+        self.literals = [
+            [self.of(_literal(tree, byte)) for byte in range(TREE)] for tree in range(MATCH // TREE)
+        ]
         self.lengths = _Numbers(self, LENGTH)
         """The price of a match's length less 1."""
         self.distances = _Numbers(self, DISTANCE, self.of([(MATCH, 1), (AGAIN, 0)]))
@@ -191,8 +203,11 @@ class _Numbers(dict[int, float]):
         return self[value]
 
 
-def _cheapest(data: bytes, prices: _Prices) -> _Bits:
-    """The tokens of `data` that cost the least, as far as prices stay what they are."""
+def _cheapest(data: bytes, cuts: Sequence[int], prices: _Prices) -> _Bits:
+    """The tokens of `data` that cost the least, as far as prices stay what they are.
+
+    No match reaches across a cut.
+    """
     end = len(data)
     literals, lengths, distances = prices.literals, prices.lengths, prices.distances
     cost = [0.0] + [inf] * end
@@ -200,9 +215,13 @@ def _cheapest(data: bytes, prices: _Prices) -> _Bits:
     """Of the best way to a place: the last token's length (0: a literal) and distance."""
     last = [0] * (end + 1)
     places: dict[bytes, list[int]] = {}
+    ends = iter(sorted({*cuts, end}))
+    until = 0
     for at in range(end):
+        if at == until:
+            until = next(ends)
         here = cost[at]
-        price = here + literals[data[at]]
+        price = here + literals[_tree(data, at)][data[at]]
         if price < cost[at + 1]:
             cost[at + 1], token[at + 1], last[at + 1] = price, (0, 0), last[at]
         before = places.setdefault(data[at : at + 2], [])
@@ -210,11 +229,11 @@ def _cheapest(data: bytes, prices: _Prices) -> _Bits:
         for place in reversed(before[-CHAIN_MAX:]):
             longer = len(nearest) + 2  # only a longer match is worth a greater distance
             if data[place : place + longer] == data[at : at + longer]:
-                for length in range(longer, _run(data, place, at, longer) + 1):
+                for length in range(longer, min(_run(data, place, at, longer), until - at) + 1):
                     nearest[length] = at - place
         before.append(at)
         again = last[at]
-        run = _run(data, at - again, at, 0) if again else 0
+        run = min(_run(data, at - again, at, 0), until - at) if again else 0
         for length in range(2, max(run, len(nearest) + 1) + 1):
             price, far = (prices.again, again) if length <= run else (inf, 0)
             if length in nearest and distances[nearest[length]] < price:
@@ -229,7 +248,7 @@ def _cheapest(data: bytes, prices: _Prices) -> _Bits:
         length, far = token[at]
         at -= length or 1
         if not length:
-            bits.append(_literal(data[at]))
+            bits.append(_literal(_tree(data, at), data[at]))
         elif far == last[at]:
             bits.append([(MATCH, 1), (AGAIN, 1), *_number(LENGTH, length - 1)])
         else:
@@ -263,10 +282,10 @@ def pack(data: bytes, cuts: Sequence[int] = ()) -> bytes:
     return _coded(_bits(absolute_calls(data, cuts), cuts))
 
 
-def pack_small(data: bytes) -> bytes:
-    """As `pack`, two to three in a hundred smaller and six times as slow."""
-    plain = absolute_calls(data, ())
-    return _coded(_cheapest(plain, _Prices(_bits(plain, ()))))
+def pack_small(data: bytes, cuts: Sequence[int] = ()) -> bytes:
+    """As `pack`, one in a hundred smaller and some times as slow."""
+    plain = absolute_calls(data, cuts)
+    return _coded(_cheapest(plain, cuts, _Prices(_bits(plain, cuts))))
 
 
 def _coded(bits: _Bits) -> bytes:
@@ -332,9 +351,9 @@ def unpack(packed: bytes, size: int) -> bytes:
     distance = 0
     while len(out) < size:
         if not reader.bit(MATCH):
-            node = 1
+            node, base = 1, _tree(out, len(out)) * TREE
             while node < 256:
-                node = 2 * node + reader.bit(node)
+                node = 2 * node + reader.bit(base + node)
             out.append(node & 0xFF)
             continue
         if not reader.bit(AGAIN):

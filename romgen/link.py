@@ -24,8 +24,8 @@ UNDI_FILE = "undi.bin"
 EV_FILE = "ev_block.bin"
 TOO_LONG = "relocation truncated to fit"
 """What ld says where an address does not fit into 16 bits."""
-UNPACK_WORK = 400
-"""Bytes of scratch memory that asm/lib/unpack.asm needs (UNPACK_PARAGRAPHS in rom.inc)."""
+UNPACK_WORK = 1168
+"""Bytes of scratch memory that asm/lib/unpack.asm needs (UNPACK_PARAGRAPHS in macros.inc)."""
 
 
 @dataclass(frozen=True, slots=True)

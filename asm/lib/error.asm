@@ -22,9 +22,6 @@ extern tcp_forget_slots
 
 ERROR_KIND_BITS equ 3
 ERROR_PARAGRAPHS equ (ERROR_ROWS_SIZE + 15) / 16
-%if (ERROR_PARAGRAPHS + UNPACK_PARAGRAPHS) * 16 > SCRATCH_SIZE
-  %error the errors' rows do not fit into scratch
-%endif
 
 BSS error
 error_detail:   resd 1          ; what the table's `detail` says: an address, a line, a status

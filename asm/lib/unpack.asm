@@ -3,11 +3,12 @@
 
 global unpack:function
 
-UNPACK_MODELS   equ 384         ; contexts: a byte each
-UNPACK_MATCH    equ 100h        ; contexts 0FFh and less: literals
-UNPACK_AGAIN    equ 101h
-UNPACK_DISTANCE equ 102h
-UNPACK_LENGTH   equ 140h
+UNPACK_MODELS   equ 1152        ; contexts: a byte each
+UNPACK_MATCH    equ 400h        ; contexts 3FFh and less: four trees of literals
+UNPACK_AGAIN    equ 401h
+UNPACK_DISTANCE equ 402h
+UNPACK_LENGTH   equ 440h
+UNPACK_BEFORE   equ 6           ; from the byte before to the tree
 UNPACK_HALF     equ 128
 UNPACK_RATE     equ 4
 UNPACK_ROUND    equ 8
@@ -24,7 +25,7 @@ CODE unpack
 ;---------------------------------------------------------------------------
 ; unpack - packed bytes to plain ones
 ; in:       DS:SI = packed; ES:0 = room; CX = plain bytes wanted, up to a cut of the packer's;
-;           FS:0 = 400 bytes of scratch memory
+;           FS:0 = 1168 bytes of scratch memory
 ; out:      nothing
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, flags
 ; needs:    30 bytes of stack
@@ -44,7 +45,13 @@ unpack:
         mov     bx, UNPACK_MATCH
         call    .bit
         jc      .match
-        mov     bx, 1
+        xor     bx, bx
+        test    di, di
+        jz      .tree
+        mov     bh, [es:di - 1]
+        shr     bh, UNPACK_BEFORE
+.tree:
+        inc     bx
 .literal:
         call    .bit
         adc     bl, bl

@@ -13,7 +13,7 @@ global packed_source:function
 
 extern copy_linear
 extern error_print_no_memory
-extern init_size, overlay_paragraphs, overlay_work, undi_image, undi_paragraph
+extern init_size, overlay_dwords, overlay_paragraphs, overlay_work, undi_image, undi_paragraph
 extern pmm_call, pmm_find
 extern unpack
 %if WITH_ISCSI
@@ -94,6 +94,19 @@ extern rom_bev_return
         jc      .done
         test    eax, eax
         jz      .done                   ; it was not the PMM's
+        push    eax
+        push    es
+        push    di
+        add     eax, 15
+        shr     eax, 4
+        mov     es, ax
+        xor     di, di
+        xor     eax, eax
+        mov     cx, overlay_dwords
+        rep stosd                       ; secrets stood there; and the next writer pays for every byte
+        pop     di                      ; of code that an emulator has translated
+        pop     es
+        pop     eax
         mov     dx, PMM_DEALLOCATE
         call    pmm_call
 .done:
@@ -148,8 +161,8 @@ overlay_make:
         mov     es, dx
         xor     si, si
         xor     di, di
-        mov     cx, undi_image
-        rep movsb
+        mov     cx, overlay_dwords
+        rep movsd
         mov     ax, dx
         add     dx, undi_paragraph
         mov     es, dx

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from romgen.bench import rival
+from romgen.bench.cores import apart
 from romgen.bench.plan import damage, disk
 from romgen.bench.workloads import CALLS, POWER_ON, Group, Workload
 from romgen.boot import ev
@@ -54,12 +55,13 @@ def boot(side: Side, group: Group, work: Sequence[Workload]) -> Boot:
     """Boot once, and take the figures. Error: no boot, wrong data, no root for the wire."""
     rows = [each.row for each in work if each.row is not None]
     with ExitStack() as stack:
+        processor = stack.enter_context(apart())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="romgen-bench-")))
         image = folder / "disk.img"
         image.write_bytes(disk(rows))
         machine = _machine(stack, side, group, image, folder)
         seconds = sum(row.ticks / TICKS_A_SECOND + SLOWEST for row in rows)
-        result = run(machine, Stop(PATIENCE + seconds), folder, on_line=_unplug)
+        result = run(machine, Stop(PATIENCE + seconds), folder, on_line=_unplug, on_start=processor)
         figures, calls = _figures(side, result, work)
         if wrong := damage(image.read_bytes(), rows, calls):
             raise RomgenError("bench-data", side.name, wrong, status=EXIT_BOOT)

@@ -218,11 +218,13 @@ def run(
     folder: Path,
     show: Callable[[str], None] = lambda text: None,
     on_line: Callable[[str, Qmp], None] = lambda line, qmp: None,
+    on_start: Callable[[Qmp], None] = lambda qmp: None,
 ) -> Run:
     """Start the machine, collect what it says, end it.
 
     folder: for QEMU's own output and the EV file. show: called with console text as it comes;
-    on_line: with each finished line of the console, and QEMU's control connection.
+    on_line: with each finished line of the console, and QEMU's control connection;
+    on_start: with that connection, before the machine runs.
     Error: QEMU does not start (its message is the detail).
     """
     result = Run(mac=machine.nic.mac if machine.nic is not None else "")
@@ -251,6 +253,7 @@ def run(
             for number, nic in enumerate(filter(None, (machine.nic, *machine.more_nics))):
                 if not nic.link:
                     qmp.execute("set_link", name=f"nic{number}", up=False)
+            on_start(qmp)
             if not machine.gdb:
                 qmp.execute("cont")
         except (RomgenError, OSError) as error:

@@ -38,7 +38,7 @@ def unpacked(machine: Machine, packed: bytes, size: int) -> bytes:
     machine.map(PACKED, 0x10000)
     machine.write(PACKED, packed)
     machine.allow(PLAIN, size, "plain bytes")
-    machine.allow(WORK, 400, "scratch memory")
+    machine.allow(WORK, 1168, "scratch memory")
     machine.call("unpack", check=False, ds=PACKED >> 4, si=0, es=PLAIN >> 4, fs=WORK >> 4, cx=size)
     return machine.read(PLAIN, size)
 
@@ -122,6 +122,8 @@ def test_the_boot_vector_runs_from_the_overlay_and_gives_it_back(
     machine.call_far("rom_bcv")
     assert "again when the BIOS boots" in machine.console or f"RG-{NO_MEMORY}" in machine.console
     assert pmm.calls[-1] == (2, TEMPORARY)
+    copy = machine.read(TEMPORARY, machine.address("rom_end"))
+    assert copy == bytes(len(copy))  # the EV block was in it
 
 
 def test_the_loader_unpacks_the_undi(machine_with_undi: Machine, built: Built) -> None:
