@@ -14,6 +14,7 @@ global queue_never:data
 global cmd_promoted:data
 global cmd_failed:data
 extern scsi_minimum
+extern tcp_rcv_scale
 extern scsi_outcome
 %endif
 global command_wait:function
@@ -84,7 +85,6 @@ extern undi_dead
 extern disk_status
 extern tcp_tx_idle
 extern tcp_progress
-extern time_now
 extern net_now
 extern copy_to_linear
 extern error_detail
@@ -129,7 +129,7 @@ cmd_spoiled:        resb 1              ; 1: data or sense came with a wrong dig
 cmd_zeros_end:
 
 HOLE_MS         equ 1000                ; ms for which a loss is remembered
-PUMP_CLOCK      equ 8                   ; turns of iscsi_pump for each look at the clock
+PUMP_CLOCK      equ 128                   ; turns of iscsi_pump for each look at the clock
 
 CODE iscsi
 ;---------------------------------------------------------------------------
@@ -364,6 +364,8 @@ command_wait:
         add     eax, [queue_length]
         add     eax, [tcp_ring_wnd]
         mov     edx, TCP_WINDOW_MAX
+        mov     cl, [tcp_rcv_scale]
+        shl     edx, cl
         cmp     eax, edx
         jbe     .edge
         xchg    eax, edx
@@ -393,7 +395,7 @@ command_wait:
         ; ever does: the answer has acknowledged the data, unless the target answered before it had all.
         test    byte [scsi_direction], SCSI_WRITE
         jz      .done
-        call    time_now
+        mov     eax, [net_now]
         add     eax, FLUSH_WAIT
         mov     [cmd_flush], eax
 .flush:

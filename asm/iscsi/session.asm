@@ -47,6 +47,7 @@ extern tcp_state
 extern net_poll
 extern time_now
 extern net_now
+extern net_poll_again
 extern ev_initiator_name
 extern ev_target_name
 extern ev_target_ip
@@ -320,13 +321,13 @@ session_check:
 
 ;---------------------------------------------------------------------------
 ; session_ready - see to it that there is a session: one attempt
-; in:       iscsi_deadline = end of all patience
+; in:       iscsi_deadline = end of all patience; net_now
 ; out:      CF = 1, AX = error
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 session_ready:
-        call    net_poll                ; what has come meanwhile: RST, FIN, asynchronous messages
+        call    net_poll_again          ; what has come meanwhile: RST, FIN, asynchronous messages
         call    session_check
         jz      .out                    ; equal: CF = 0
         push    dword [iscsi_deadline]

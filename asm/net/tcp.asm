@@ -4,6 +4,9 @@
 %include "net.inc"
 
 global tcp_init:function
+%if TCP_WIDE
+global tcp_snd_scale:data, tcp_rcv_scale:data
+%endif
 %if TCP_WIDE = 2
 global tcp_hole_at:data
 %endif
@@ -98,6 +101,10 @@ tcp_ack_count:  resb 1          ; segments received since the last ACK
 tcp_resend:     resb 1          ; 1 = send the segment at snd_una again
 tcp_challenges: resb 1
 tcp_sack:       resb 1          ; not 0: the peer understands selective acknowledgements
+%if TCP_WIDE
+tcp_snd_scale:  resb 1          ; the peer's windows come shifted by so much (RFC 7323, 2)
+tcp_rcv_scale:  resb 1          ; and ours go; 0 where the peer does not do that
+%endif
 tx_count:       resb 1          ; records in use
 tx_first:       resw 1          ; oldest record
 tx_next:        resw 1          ; record to be filled next

@@ -15,6 +15,9 @@ extern tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_snd_wnd, tcp_max_
 extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_ring_wnd, tcp_rcv_edge, tcp_mss, tcp_own_mss, tcp_cwnd, tcp_ssthresh, tcp_recover, tcp_rto
 extern tcp_timer, tcp_retries, tcp_progress, tcp_heard, tcp_dup_acks, tcp_recovery, tcp_rtt_on, tcp_rtt_seq
 extern tcp_ack_now, tcp_ack_count, tcp_resend, tcp_challenge_at, tcp_challenges, tcp_sack, tcp_slot
+%if TCP_WIDE
+extern tcp_snd_scale
+%endif
 %if TCP_WIDE = 2
 extern tcp_hole_at
 %endif
@@ -22,7 +25,7 @@ extern tcp_drop, tcp_fail, tcp_abort_error, tcp_tx_free, tcp_rtt_sample, tcp_rto
 
 TCP_DUP_ACKS    equ 3           ; duplicates that mean a loss (RFC 5681)
 TCP_MSS_MIN     equ 64          ; less is no honest offer
-TCP_CWND_MAX    equ 65535       ; no window scale: more can't be used
+TCP_CWND_MAX    equ 65535       ; more is not used
 TCP_CWND_FIRST  equ 4380        ; bytes at the beginning (RFC 5681, 3.1)
 TCP_RTO_LOST_SYN equ 3000       ; ms (RFC 6298, 5.7)
 CHALLENGES      equ 10          ; challenge ACKs at most in
@@ -30,6 +33,8 @@ CHALLENGE_MS    equ 5000        ; this time (RFC 5961, 7)
 TCP_OFFSET_MASK equ 3Ch         ; data offset, shifted to bytes
 TCPOPT_MSS_SIZE equ 4
 TCPOPT_SACK_PERMITTED_SIZE equ 2
+TCPOPT_SCALE_SIZE equ 3
+TCP_SCALE_MASK  equ 15          ; 14 is the most that may come
 
 BSS tcp_input
 seg_seq:        resd 1          ; the segment: its first sequence number
@@ -62,9 +67,15 @@ tcp_input:
         mov     eax, [es:si + tcp.ack]
         BSWAP   eax
         mov     [seg_ack], eax
-        mov     ax, [es:si + tcp.window]
+        movzx   eax, word [es:si + tcp.window]
         xchg    al, ah
-        mov     [seg_wnd], ax           ; the upper half stays 0
+%if TCP_WIDE
+        push    cx
+        mov     cl, [tcp_snd_scale]     ; 0 as long as the SYN is not answered: it is never shifted
+        shl     eax, cl
+        pop     cx
+%endif
+        mov     [seg_wnd], eax
         mov     eax, [es:si + tcp.seq]
         BSWAP   eax
         mov     [seg_seq], eax
@@ -198,6 +209,15 @@ tcp_options:
         jne     .other
         mov     [tcp_sack], cl
 .other:
+%if TCP_WIDE
+        cmp     word [es:bx], TCPOPT_SCALE | TCPOPT_SCALE_SIZE << 8
+        jne     .not_scale
+        mov     dl, [es:bx + 2]
+        and     dl, TCP_SCALE_MASK
+        mov     dh, TCP_SCALE
+        mov     [tcp_snd_scale], dx     ; and tcp_rcv_scale
+.not_scale:
+%endif
         cmp     word [es:bx], TCPOPT_MSS | TCPOPT_MSS_SIZE << 8
         jne     .next
         mov     ax, [es:bx + 2]

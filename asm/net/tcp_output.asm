@@ -20,14 +20,22 @@ extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_ring_wnd, tcp_rcv_edge, tcp_heard, tcp_rto,
 extern tcp_timer, tcp_timer_at, tcp_retries, tcp_progress, tcp_ack_now, tcp_ack_count, tcp_resend
 extern tcp_abort_error, tcp_rto_set, tcp_next_record, tx_first, tx_count
 extern seg_seq, seg_ack, seg_end, seg_flags
-extern scratch, swap_eax, tcp_sack, tcp_slot
+extern scratch, swap_eax, tcp_sack, tcp_slot, cmd_active
+%if TCP_WIDE
+extern tcp_rcv_scale
+%endif
 
 TCP_BURST       equ 8           ; segments in one go: then look what the adapter has received
-ACK_WIDE        equ 8           ; segments for an ACK while the window covers what is waited for: a sender
-                                ; begins with ten (RFC 6928)
+ACK_WIDE        equ 8           ; segments for an ACK while nobody waits for one: a sender begins with ten
+                                ; (RFC 6928)
 ACK_PAUSE       equ 2           ; ms without a segment, then an ACK is due in any case
 TCP_OFFSET      equ (tcp_size / 4) << 4         ; data offset of a header without options
+%if TCP_WIDE
+TCP_OFFSET_SYN  equ (tcp_size / 4 + 3) << 4     ; ... with MSS, SACK permitted, window scale
+TCP_OPTION_SCALE equ TCPOPT_NOP | TCPOPT_SCALE << 8 | 3 << 16 | TCP_SCALE << 24
+%else
 TCP_OFFSET_SYN  equ (tcp_size / 4 + 2) << 4     ; ... with MSS and SACK permitted
+%endif
 TCP_OPTION_MSS  equ HTONS((TCPOPT_MSS << 8) | 4)
 TCP_OPTION_SACK_OK equ TCPOPT_NOP | TCPOPT_NOP << 8 | TCPOPT_SACK_PERMITTED << 16 | 2 << 24
 TCP_OPTION_SACK equ TCPOPT_NOP | TCPOPT_NOP << 8 | TCPOPT_SACK << 16
@@ -115,27 +123,35 @@ tcp_output:
 ; needs:    DS = SS = DGROUP; calls the UNDI
 ;---------------------------------------------------------------------------
 ; Where the window covers what is waited for, nobody waits for it to move: then ACKs may be few, but the
-; peer's congestion window may end between two of them, and then the next one comes after a pause.
+; peer's congestion window may end between two of them, and then the next one comes after a pause. And
+; where no command is under way, the next one soon takes the ACK of the last answer with it.
 tcp_acknowledge:
         test    byte [tcp_state], TCP_ESTABLISHED
         jz      .out
         cmp     byte [tcp_ack_now], 0
         jne     .ack
+        cmp     al, 1
+        jne     .every
+        mov     edx, [net_now]
+        sub     edx, [tcp_heard]
+        cmp     edx, ACK_PAUSE
+        jae     .count
+        cmp     byte [cmd_active], 0
+        je      .few
+.every:
 %if TCP_WIDE
         mov     edx, [tcp_rcv_edge]
         sub     edx, [tcp_rcv_nxt]
         cmp     edx, [tcp_ring_wnd]
         jle     .count
-        cmp     al, 1
-        jne     .wide
-        mov     edx, [net_now]
-        sub     edx, [tcp_heard]
-        cmp     edx, ACK_PAUSE
-        jae     .count
-.wide:
+.few:
         mov     al, ACK_WIDE
-.count:
+%else
+        jmp     .count
+.few:
+        mov     al, ACK_WIDE
 %endif
+.count:
         cmp     [tcp_ack_count], al
         jb      .out
 .ack:
@@ -292,6 +308,12 @@ tcp_send:
         mov     edx, [tcp_ring_wnd]
 .window:
         mov     [tcp_rcv_wnd], edx
+%if TCP_WIDE
+        push    cx
+        mov     cl, [tcp_rcv_scale]
+        shr     edx, cl
+        pop     cx
+%endif
         call    tcp_header
         jcxz    .bare
         call    tcp_gather
@@ -409,6 +431,10 @@ tcp_header:
         stosw
         mov     eax, TCP_OPTION_SACK_OK
         stosd
+%if TCP_WIDE
+        mov     eax, TCP_OPTION_SCALE
+        stosd
+%endif
 .out:
         pop     eax
         ret

@@ -77,6 +77,7 @@ CONSTANTS = {
     "TCPOPT_END": 0,
     "TCPOPT_NOP": 1,
     "TCPOPT_MSS": 2,
+    "TCPOPT_SCALE": 3,
     "TCPOPT_SACK_PERMITTED": 4,
     "TCPOPT_SACK": 5,
     "ISCSI_PORT": 3260,

@@ -6,7 +6,17 @@ import itertools
 
 import pytest
 from bench.machine import Machine
-from peer.packets import ACK, FIN, RST, SYN, Frame, mss_option, syn_options
+from peer.packets import (
+    ACK,
+    FIN,
+    RST,
+    SCALE,
+    SYN,
+    Frame,
+    mss_option,
+    scale_option,
+    syn_options,
+)
 from peer.stack import CLOSED, ESTABLISHED, OWN_IP, PEER_IP, PEER_MAC, Stack
 from peer.tcp import TcpPeer, connected
 
@@ -91,6 +101,22 @@ def test_mss_option(stack: Stack, options: bytes, mss: int) -> None:
     sizes = {len(segment.data) for segment in stack.segments()}
     assert max(sizes) == mss
     assert peer.syns[0].options == syn_options(1460)
+
+
+@pytest.mark.parametrize("shift", [0, 7, 14, 15])
+def test_window_scale(stack: Stack, shift: int) -> None:
+    """Both windows are shifted behind the handshake; the peer's SYN never is (RFC 7323, 2.2)."""
+    peer = connected(stack, options=mss_option(1460) + scale_option(shift), window=3)
+    assert stack.machine.get("tcp_snd_wnd", 4) == 3
+    peer.write(b"x")
+    stack.poll()
+    assert stack.machine.get("tcp_snd_wnd", 4) == 3 << shift
+    assert stack.segments()[-1].window == RING * 1440 >> SCALE
+    stack.machine.set("tcp_rcv_edge", (peer.seq + 150_000) % (1 << 32), 4)
+    peer.write(b"x")
+    stack.advance(10)
+    stack.poll()
+    assert stack.segments()[-1].window == 149_999 >> SCALE
 
 
 @pytest.mark.parametrize(("mtu", "mss"), [(1500, 1460), (576, 536), (1400, 1360), (9000, 1460)])

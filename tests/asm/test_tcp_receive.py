@@ -81,6 +81,34 @@ def test_a_pause_draws_the_ack_that_was_put_off(stack: Stack, peer: TcpPeer) -> 
     assert [segment.ack for segment in acks(stack)] == [peer.seq]
 
 
+def test_without_a_command_the_ack_waits_for_the_next_one(stack: Stack, peer: TcpPeer) -> None:
+    stack.machine.set("cmd_active", 0, 1)
+    peer.write(b"status")
+    stack.poll()
+    assert acks(stack) == []
+    stack.queue(b"command")
+    stack.poll()
+    assert [(segment.data, segment.ack) for segment in acks(stack)] == [(b"command", peer.seq)]
+    peer.ack += len(b"command")
+    peer.write(b"status")
+    stack.advance(2)
+    stack.poll()
+    assert acks(stack) == []
+    stack.advance(2)
+    stack.poll()
+    assert [(segment.data, segment.ack) for segment in acks(stack)] == [(b"", peer.seq)]
+
+
+def test_without_a_command_every_fourth_segment_is_acknowledged(
+    stack: Stack, peer: TcpPeer
+) -> None:
+    stack.machine.set("cmd_active", 0, 1)
+    for _ in range(9):
+        peer.write(b"x" * 100)
+    stack.poll()
+    assert [peer.seq - segment.ack for segment in acks(stack)] == [500, 100]
+
+
 def test_near_the_windows_end_each_drained_ring_is_acknowledged(
     stack: Stack, peer: TcpPeer
 ) -> None:

@@ -233,6 +233,15 @@ def mss_option(size: int) -> bytes:
 SACK_PERMITTED = b"\x04\x02"
 
 
+SCALE = 2
+"""By which the ROM shifts its windows."""
+
+
 def syn_options(size: int) -> bytes:
-    """The options of the ROM's SYN: its maximum segment size, SACK permitted."""
-    return mss_option(size) + b"\x01\x01" + SACK_PERMITTED
+    """The options of the ROM's SYN: its maximum segment size, SACK permitted, window scale."""
+    return mss_option(size) + b"\x01\x01" + SACK_PERMITTED + b"\x01" + scale_option(SCALE)
+
+
+def scale_option(shift: int) -> bytes:
+    """Window scale (RFC 7323, 2.2)."""
+    return bytes((3, 3, shift))

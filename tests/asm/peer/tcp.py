@@ -105,10 +105,11 @@ class TcpPeer:
 
 
 def connected(stack: Stack, **options: object) -> TcpPeer:
-    """A connection, with all frames of its beginning taken."""
+    """A connection with all frames of its beginning taken, and a command under way on it."""
     stack.answer_arp()
     peer = TcpPeer(stack, **options)  # type: ignore[arg-type]
     result = stack.connect()
     assert not result.cf, f"connect failed: {result.ax}"
     stack.take()
+    stack.machine.set("cmd_active", 1, 1)
     return peer
