@@ -2,7 +2,8 @@
 ; PLAN_SECTOR and carries out its rows (romgen/bench/plan.py), each for a number of ticks. The
 ; clock that counts is the host's, on these lines:
 ;   @fact begin ROW
-;   @fact end ROW CALLS SECTORS
+;   @fact end ROW CALLS SECTORS LONGEST
+; LONGEST is the longest call in ticks.
 ; First dword and place of every sector that is read are compared while the clock runs (some ten
 ; instructions a sector), all bytes of a row's first CHECKED calls before it starts.
 ; More defines than guest.inc has: PATTERN_*, as for check.asm, and PLAN_SECTOR.
@@ -51,6 +52,8 @@ begin:          resd 1
 block:          resd 1
 random:         resd 1
 calls:          resd 1
+last:           resd 1                  ; ticks since the begin when the call before ended
+longest:        resd 1
 heads:          resw 1
 spt:            resw 1
 number:         resw 1
@@ -100,17 +103,28 @@ main:
         call    put_line
         call    ticks
         mov     [begin], eax
+        xor     eax, eax
+        mov     [last], eax
+        mov     [longest], eax
 .time:
         call    one
         inc     dword [calls]
-        mov     eax, [calls]
-        cmp     eax, [bx + row.calls]
-        jae     .end
         call    ticks
         sub     eax, [begin]
         jnc     .same_day
         add     eax, DAY_TICKS
 .same_day:
+        mov     ecx, eax
+        xchg    ecx, [last]
+        sub     ecx, eax
+        neg     ecx
+        cmp     ecx, [longest]
+        jbe     .no_longer
+        mov     [longest], ecx
+.no_longer:
+        mov     ecx, [calls]
+        cmp     ecx, [bx + row.calls]
+        jae     .end
         movzx   ecx, word [bx + row.ticks]
         cmp     eax, ecx
         jb      .time
@@ -123,6 +137,9 @@ main:
         PUT     " "
         movzx   eax, word [bx + row.sectors]
         mul     dword [calls]
+        call    put_dec
+        PUT     " "
+        mov     eax, [longest]
         call    put_dec
         call    put_line
         mov     dword [pattern_xor], 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from romgen.bench import rival
 from romgen.bench.cores import apart
 from romgen.bench.plan import damage, disk
+from romgen.bench.systems import SYSTEMS
 from romgen.bench.workloads import CALLS, POWER_ON, Group, Workload
 from romgen.boot import ev
 from romgen.boot.console import Line, guest_report
@@ -42,21 +43,20 @@ class Side:
     rival: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Boot:
-    """The machine's run, its figures by workload, the calls of each row."""
+def boot(side: Side, group: Group, work: Sequence[Workload]) -> dict[str, float]:
+    """Boot once, and take the figures: workload -> rate (KiB a second), or seconds.
 
-    run: Run
-    figures: dict[str, float]
-    calls: list[int]
-
-
-def boot(side: Side, group: Group, work: Sequence[Workload]) -> Boot:
-    """Boot once, and take the figures. Error: no boot, wrong data, no root for the wire."""
+    Error: no boot, wrong data, no root for the wire.
+    """
     rows = [each.row for each in work if each.row is not None]
+    system = SYSTEMS.get(group.system)
     with ExitStack() as stack:
         processor = stack.enter_context(apart())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="romgen-bench-")))
+        if system is not None:
+            machine = system.machine(_machine(stack, side, group, system.disk(), folder))
+            result = run(machine, system.stop, folder, on_start=processor)
+            return system.figures(result, rival=side.rival)
         image = folder / "disk.img"
         image.write_bytes(disk(rows))
         machine = _machine(stack, side, group, image, folder)
@@ -65,7 +65,7 @@ def boot(side: Side, group: Group, work: Sequence[Workload]) -> Boot:
         figures, calls = _figures(side, result, work)
         if wrong := damage(image.read_bytes(), rows, calls):
             raise RomgenError("bench-data", side.name, wrong, status=EXIT_BOOT)
-    return Boot(result, figures, calls)
+    return figures
 
 
 def _machine(stack: ExitStack, side: Side, group: Group, image: Path, folder: Path) -> Machine:
@@ -125,9 +125,12 @@ def _figures(
             number = len(calls)
             begin = _mark(lines, f"@fact begin {number}")
             end = _mark(lines, f"@fact end {number} ")
-            count, sectors = (int(word) for word in end.text.split()[3:5])
-            amount = count if each.unit == CALLS else sectors / 2
-            figures[each.name] = amount / (end.at - begin.at)
+            count, sectors, longest = (int(word) for word in end.text.split()[3:6])
+            if each.longest:
+                figures[each.name] = max(longest, 1) / TICKS_A_SECOND
+            else:
+                amount = count if each.unit == CALLS else sectors / 2
+                figures[each.name] = amount / (end.at - begin.at)
             calls.append(count)
     return figures, calls
 

@@ -10,13 +10,16 @@ from romgen.bench.plan import WRITE_FIRST, WRITE_SPAN, WRITE_STEP, Row
 RATE, CALLS, SECONDS = "KiB/s", "calls/s", "s"
 """Units. More is better, but of seconds."""
 POWER_ON = "power-on"
+GRUB, LINUX_FIRST, LINUX_LAST = "grub", "linux-first", "linux-last"
+LONG_TICKS = 30 * 18
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
     """One measured figure.
 
-    group: the boot in which it is measured; row: of that boot's plan, None: something else
+    group: the boot in which it is measured; row: of that boot's plan, None: something else;
+    longest: of the row's calls the longest, in seconds; else their rate
     goal: least ratio of rates, or largest of seconds; goals: by adapter where it differs;
     None: no goal of its own
     """
@@ -28,6 +31,7 @@ class Workload:
     unit: str = RATE
     goal: float | None = None
     goals: tuple[tuple[str, float], ...] = ()
+    longest: bool = False
 
     def wanted(self, nic: str) -> float | None:
         """The goal for an adapter."""
@@ -37,12 +41,15 @@ class Workload:
 @dataclass(frozen=True, slots=True)
 class Group:
     """Boots of one kind: the wire's delay (there and back, in seconds) and loss; None: no such
-    wire but QEMU's user network."""
+    wire but QEMU's user network. system: what boots, one of romgen.bench.systems; "": the boot
+    program of the rows. pairs: that many at most."""
 
     name: str
     title: str
     delay: float | None = None
     loss: float = 0.0
+    system: str = ""
+    pairs: int | None = None
 
     @property
     def wired(self) -> bool:
@@ -56,6 +63,9 @@ GROUPS = (
     Group("delay-5", "5 ms there and back", 0.005),
     Group("delay-20", "20 ms there and back", 0.020),
     Group("loss-1", "1 % of the frames lost", 0.0, 0.01),
+    Group("long", "QEMU's user network, 10,000 calls", pairs=1),
+    Group("grub", "GRUB", system="grub", pairs=2),
+    Group("linux", "Linux", system="linux", pairs=3),
 )
 
 
@@ -100,6 +110,18 @@ WORKLOADS = (
     *_delayed(20, {}),
     Workload("loss-1-read-127", "127 sectors, in order, 1 % loss", "loss-1", Row("read", 127)),
     Workload("loss-1-read-8", "8 sectors, in order, 1 % loss", "loss-1", Row("read", 8)),
+    Workload(
+        "longest-127",
+        "the longest of 10,000 calls, 127 sectors, in order",
+        "long",
+        Row("read", 127, ticks=LONG_TICKS, calls=10_000),
+        SECONDS,
+        goal=1.0,
+        longest=True,
+    ),
+    Workload(GRUB, "GRUB reads a file of 64 MiB", "grub", goal=1.0),
+    Workload(LINUX_FIRST, "power-on to Linux's first message", "linux", unit=SECONDS, goal=1.0),
+    Workload(LINUX_LAST, "power-on to Linux's last message", "linux", unit=SECONDS, goal=1.0),
 )
 
 

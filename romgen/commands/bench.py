@@ -6,9 +6,16 @@ import argparse
 from pathlib import Path
 
 from romgen.bench import rival
-from romgen.bench.limits import costs_table, counts_table, loopback, loopback_table
+from romgen.bench.limits import (
+    build_table,
+    costs_table,
+    counts_table,
+    loopback,
+    loopback_table,
+)
 from romgen.bench.measure import Side, boot
 from romgen.bench.page import plot, table, write_page
+from romgen.bench.raw import raw_limit, raw_table
 from romgen.bench.results import Pair, load, ratios, store, without
 from romgen.bench.workloads import GROUPS, WORKLOADS, Workload, chosen
 from romgen.boot.images import rom_for_layout
@@ -18,7 +25,6 @@ from romgen.commands import Subparsers
 from romgen.errors import EXIT_BOOT, EXIT_OK, RomgenError
 from romgen.project import Project, write_atomic
 
-NICS = ("e1000", "virtio")
 PAIRS = 5
 PAGE, PLOT, DATA = "docs/benchmarks.md", "docs/benchmarks.svg", "docs/benchmarks.json"
 
@@ -28,7 +34,9 @@ def add_parser(sub: Subparsers) -> None:
     parser = sub.add_parser(
         "bench", help="measure a ROM against iPXE's in QEMU; exit 0: every goal held, 4: not"
     )
-    parser.add_argument("--nic", action="append", metavar="NIC", help=f"default: {', '.join(NICS)}")
+    parser.add_argument(
+        "--nic", action="append", metavar="NIC", help="default: each that both drive"
+    )
     parser.add_argument(
         "--only", action="append", metavar="NAME", help="workload or group; default: every one"
     )
@@ -56,23 +64,30 @@ def run(args: argparse.Namespace) -> int:
     project = Project()
     kept = project.root / DATA if args.write or args.page else project.build / "bench.json"
     pairs = load(kept)
-    for nic in () if args.page else args.nic or NICS:
+    nics = load_nics(project.tables / "nics.toml", project.root)
+    both = [name for name, nic in nics.items() if nic.ipxe]
+    for nic in () if args.page else args.nic or both:
+        adapter = nics.get(nic)
+        if adapter is None:
+            raise RomgenError("bench-nic", nic, "no such adapter", f"one of {', '.join(both)}")
         pairs = without(pairs, nic, work)
         device = qemu_device(project, nic)
-        adapter = load_nics(project.tables / "nics.toml", project.root)[nic]
         image, _ = rom_for_layout(project, f"iscsi-{nic}")
         ours = Side("this ROM", device, image, False)
         other = Side("iPXE", device, rival.rom(adapter, project.build), True)
         for number in range(args.pairs):
-            pairs += _pair(nic, ours, other, work, f"{number + 1}/{args.pairs}")
+            pairs += _pair(nic, ours, other, work, number + 1)
             store(kept, pairs)
     rows = ratios(pairs, WORKLOADS)
     print(table(rows), end="")
     if args.write or args.page:
+        measured = list(dict.fromkeys(pair.nic for pair in pairs))
         beside = (
+            raw_table({nic: raw_limit(project, qemu_device(project, nic)) for nic in measured}),
             loopback_table(loopback()),
-            costs_table(project, list(dict.fromkeys(pair.nic for pair in pairs))),
+            costs_table(project, measured),
             counts_table(project),
+            build_table(project),
         )
         write_page(project.root / PAGE, (table(rows), *beside))
         write_atomic(project.root / PLOT, plot(rows))
@@ -81,14 +96,14 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_BOOT if any(row.held is False for row in rows) else EXIT_OK
 
 
-def _pair(nic: str, ours: Side, other: Side, work: list[Workload], text: str) -> list[Pair]:
-    """Both ROMs once through every group of the workloads."""
+def _pair(nic: str, ours: Side, other: Side, work: list[Workload], number: int) -> list[Pair]:
+    """Both ROMs once through every group of the workloads that has this many pairs."""
     found = []
     for group in GROUPS:
         mine = [each for each in work if each.group == group.name]
-        if not mine:
+        if not mine or number > (group.pairs or number):
             continue
-        print(f"{nic} {group.title}: {text}", flush=True)
-        first, second = boot(ours, group, mine).figures, boot(other, group, mine).figures
+        print(f"{nic} {group.title}: {number}", flush=True)
+        first, second = boot(ours, group, mine), boot(other, group, mine)
         found += [Pair(nic, name, first[name], second[name]) for name in first]
     return found

@@ -19,9 +19,9 @@ RIGHT = "@hash is right"
 WRONG = "@hash is wrong"
 
 
-def grub_disk() -> Path:
-    """The disk with the file, its sum and the menu. Do not write to it."""
-    menu = recipe("grub/grub.cfg", MIB=FILE_MIB, RIGHT=RIGHT, WRONG=WRONG)
+def grub_disk(menu_file: str = "grub.cfg") -> Path:
+    """The disk with the file, its sum and a menu of qemu/systems/grub. Do not write to it."""
+    menu = recipe(f"grub/{menu_file}", MIB=FILE_MIB, RIGHT=RIGHT, WRONG=WRONG)
 
     def make(folder: Path) -> None:
         tree = folder / "tree"

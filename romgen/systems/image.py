@@ -21,7 +21,7 @@ FEATURES = "^64bit,^metadata_csum,^orphan_file,^metadata_csum_seed"
 """What GRUB 2.06 cannot read, and what only large disks need."""
 MODULES = ("biosdisk", "part_msdos", "ext2", "normal", "linux", "configfile", "echo", "test",
            "hashsum", "gcry_sha256", "gcry_sha512", "search", "search_label", "serial", "sleep",
-           "gzio", "linux16", "halt", "ls")  # fmt: skip
+           "gzio", "linux16", "halt", "ls", "testspeed")  # fmt: skip
 PATIENCE = 600.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from romgen.boot.process import find_tool
@@ -18,6 +19,8 @@ MODULES = ("iscsi_boot_sysfs", "iscsi_ibft", "edd", "failover", "net_failover", 
 DISK_MIB = 64
 DISK_ID = 0x1BF70004
 BUSYBOX = "busybox-static"
+LAST_MESSAGE = "reboot: Power down"
+"""Of the kernel, where the messages' disk has booted."""
 VERSION = 1
 """Of what this module does: part of the cache's key."""
 
@@ -44,8 +47,24 @@ def plain_module(path: Path) -> bytes:
 
 def kernel_disk() -> Path:
     """The disk: GRUB, the kernel, the first file system; nothing else. Do not write to it."""
+    init = recipe("kernel/init", MODULES=MODULES)
+    return _disk("kernel", recipe("kernel/grub.cfg"), init, initrd)
+
+
+def messages_disk() -> Path:
+    """The same with a system that tells its kernel's messages and goes. Do not write to it."""
+    init = recipe("kernel/messages")
+
+    def first(kernel: Path, busybox: Path) -> bytes:
+        script = 0o755, init.encode()
+        return archive({"bin/busybox": (0o755, busybox.read_bytes()), "init": script})
+
+    return _disk("messages", recipe("kernel/messages.cfg"), init, first)
+
+
+def _disk(name: str, menu: str, init: str, first: Callable[[Path, Path], bytes]) -> Path:
+    """The disk with a menu; first: makes the first file system of kernel and busybox."""
     package = kernel_package()
-    menu, init = recipe("kernel/grub.cfg"), recipe("kernel/init", MODULES=MODULES)
     key = f"{VERSION} {package} {candidate(package)} {candidate(BUSYBOX)} {menu} {init}"
 
     def make(folder: Path) -> None:
@@ -54,8 +73,8 @@ def kernel_disk() -> Path:
         put(tree / "boot/grub/grub.cfg", menu)
         (image,) = kernel.glob("boot/vmlinuz-*")
         shutil.copyfile(image, tree / "vmlinuz")
-        (tree / "initrd").write_bytes(initrd(kernel, busybox / "bin" / "busybox"))
+        (tree / "initrd").write_bytes(first(kernel, busybox / "bin" / "busybox"))
         ext4_disk(folder / "disk.img", tree, DISK_MIB, disk_id=DISK_ID)
         shutil.rmtree(tree)
 
-    return cached("kernel", key, make) / "disk.img"
+    return cached(name, key, make) / "disk.img"

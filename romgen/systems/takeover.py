@@ -21,7 +21,7 @@ FILE = "file"
 FILE_SIZE = 2 << 20
 DISK_MIB = 64
 DISK_ID = 0x7A4E0001
-VERSION = 2
+VERSION = 3
 """Of what this module does: part of the cache's key."""
 
 
@@ -67,27 +67,49 @@ def takeover_disk(project: Project) -> Path:
     """The disk: GRUB, the kernel, the first file system. Do not write to it."""
     package = kernel_package()
     menu = recipe("takeover/grub.cfg")
-    words = {"IP": ev.GUEST_IP, "HOST": ev.HOST_IP, "FILE": FILE}
-    init = recipe("takeover/init", **words)
-    nics = load_nics(project.tables / "nics.toml", project.root)
-    drivers = tuple(nic.modules for nic in nics.values() if nic.modules)
-    key = f"{VERSION} {package} {candidate(package)} {candidate(BUSYBOX)} {menu} {init} {drivers}"
+    system = _System(project, "takeover/init")
 
     def make(folder: Path) -> None:
-        kernel, busybox = unpacked(package), unpacked(BUSYBOX)
-        modules, lines = _modules(kernel, drivers)
+        tree = folder / "tree"
+        put(tree / "boot/grub/grub.cfg", menu)
+        system.put(tree)
+        ext4_disk(folder / "disk.img", tree, DISK_MIB, disk_id=DISK_ID)
+        shutil.rmtree(tree)
+
+    return cached("takeover", f"{package} {menu} {system.key}", make) / "disk.img"
+
+
+def raw_guest(project: Project) -> Path:
+    """A folder with `vmlinuz` and `initrd`: reads from a port of the host what it is given.
+
+    The port is the kernel's argument `romgen.port=`; it says @go before and @end behind.
+    """
+    system = _System(project, "takeover/raw")
+    return cached("raw", system.key, system.put)
+
+
+class _System:
+    """Debian's kernel with busybox, the drivers and a script of qemu/systems."""
+
+    def __init__(self, project: Project, script: str) -> None:
+        self._package = kernel_package()
+        words = {"IP": ev.GUEST_IP, "HOST": ev.HOST_IP, "FILE": FILE}
+        self._init = recipe(script, ADAPTER=recipe("takeover/adapter", **words), **words)
+        nics = load_nics(project.tables / "nics.toml", project.root)
+        self._drivers = tuple(nic.modules for nic in nics.values() if nic.modules)
+        versions = f"{candidate(self._package)} {candidate(BUSYBOX)}"
+        self.key = f"{VERSION} {self._package} {versions} {self._init} {self._drivers}"
+
+    def put(self, folder: Path) -> None:
+        """Write `vmlinuz` and `initrd`."""
+        kernel, busybox = unpacked(self._package), unpacked(BUSYBOX)
+        modules, lines = _modules(kernel, self._drivers)
         files: dict[str, tuple[int, bytes]] = {
             "bin/busybox": (0o755, (busybox / "bin" / "busybox").read_bytes()),
             **{f"modules/{name}.ko": (0o644, content) for name, content in modules.items()},
             "drivers": (0o644, ("\n".join(lines) + "\n").encode()),
-            "init": (0o755, init.encode()),
+            "init": (0o755, self._init.encode()),
         }
-        tree = folder / "tree"
-        put(tree / "boot/grub/grub.cfg", menu)
         (image,) = kernel.glob("boot/vmlinuz-*")
-        shutil.copyfile(image, tree / "vmlinuz")
-        (tree / "initrd").write_bytes(archive(files))
-        ext4_disk(folder / "disk.img", tree, DISK_MIB, disk_id=DISK_ID)
-        shutil.rmtree(tree)
-
-    return cached("takeover", key, make) / "disk.img"
+        shutil.copyfile(image, folder / "vmlinuz")
+        (folder / "initrd").write_bytes(archive(files))

@@ -7,16 +7,22 @@ from pathlib import Path
 import pytest
 
 from romgen.bench import rival
-from romgen.bench.limits import costs_table, counts_table, loopback_table
+from romgen.bench.limits import base_memory, costs_table, counts_table, loopback_table
 from romgen.bench.page import BEGIN, END, plot, table, write_page
 from romgen.bench.plan import ROW, WRITE_FIRST, Row, damage, disk
+from romgen.bench.raw import raw_table
 from romgen.bench.results import Pair, load, ratios, store, without
+from romgen.bench.systems import BEGIN as GRUB_BEGIN
+from romgen.bench.systems import END as GRUB_END
+from romgen.bench.systems import PATIENCE, SYSTEMS
 from romgen.bench.workloads import GROUPS, WORKLOADS, chosen
 from romgen.boot import pattern
 from romgen.boot.console import Line
 from romgen.boot.pattern import SECTOR
+from romgen.boot.qemu import Run
 from romgen.errors import RomgenError
 from romgen.project import Project
+from romgen.systems.kernel import LAST_MESSAGE
 
 PAIRS = [Pair("e1000", "read-8", ours, other) for ours, other in ((40, 10), (30, 10), (90, 10))]
 
@@ -73,7 +79,33 @@ def test_what_stands_beside_the_ratios(tmp_path: Path) -> None:
     (tmp_path / "iscsi-e1000.map.json").write_text(
         '{"image": {"size": 32256, "resident": 23048}, "memory": {"data": 1000, "stack": 24}}'
     )
-    assert "| iscsi-e1000 | 32,256 | 23,048 | 1,024 |" in costs_table(project, ["e1000"])
+    assert "| iscsi-e1000 | 32,256 | 23,048 | 1,024 | 3 KiB |" in costs_table(project, ["e1000"])
+    assert [base_memory(size) for size in (1, 3072, 3073, 56206)] == [3, 3, 7, 55]
+    assert "| e1000 | 3 MiB/s |" in raw_table({"e1000": 3072.0})
+
+
+def said(*lines: tuple[float, str]) -> Run:
+    """A run with these lines on its console."""
+    result = Run()
+    for at, text in lines:
+        result.console.lines.append(Line(at, text))
+    return result
+
+
+def test_figures_of_real_systems() -> None:
+    grub, linux = SYSTEMS["grub"].figures, SYSTEMS["linux"].figures
+    assert grub(said((2, GRUB_BEGIN), (4, GRUB_END)), rival=False) == {"grub": 64 * 1024 / 2}
+    assert grub(said((2, GRUB_BEGIN)), rival=True) == {"grub": 64 * 1024 / (PATIENCE - 2)}
+    assert grub(said(), rival=True) == {"grub": 64 * 1024 / PATIENCE}
+    messages = (9, "[    0.000000] Linux version 6.1"), (11, LAST_MESSAGE)
+    assert linux(said(*messages), rival=False) == {"linux-first": 9, "linux-last": 11}
+    before = (1, "Features: DNS"), (6, rival.GO)
+    assert linux(said(*before, *messages), rival=True) == {"linux-first": 4, "linux-last": 6}
+
+
+def test_a_row_may_tell_its_longest_call() -> None:
+    (row,) = (each for each in WORKLOADS if each.longest)
+    assert row.row is not None and row.row.calls == 10_000 and row.unit == "s"
 
 
 def test_the_plan_stands_behind_the_program() -> None:
