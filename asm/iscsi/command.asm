@@ -342,10 +342,8 @@ command_next:
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 command_wait:
-%if TCP_WIDE
-        cmp     dword [ahead_due], 0
-        setne   [tcp_ack_now]           ; the command is out already: tell the target how far it may go
 .wait:
+%if TCP_WIDE
         cmp     dword [tcp_rtt_min], TCP_FAR
   %if TCP_WIDE = 1
         jb      .told
@@ -375,9 +373,12 @@ command_wait:
         sub     edx, [tcp_rcv_edge]
         jle     .told                   ; never back
         mov     [tcp_rcv_edge], eax
+        cmp     edx, [tcp_ring_wnd]
+        jl      .told                   ; the next ACK tells it
+        cmp     dword [ahead_due], 0
+        je      .told                   ; the command itself does
+        mov     byte [tcp_ack_now], 1
 .told:
-%else
-.wait:
 %endif
         cmp     byte [cmd_active], 0
         je      .over

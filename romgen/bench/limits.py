@@ -71,17 +71,20 @@ def costs_table(project: Project, nics: Sequence[str]) -> str:
         if not path.is_file():
             raise RomgenError("bench-map", str(path), "no such file", f"romgen build {name}")
         known = json.loads(path.read_text())
-        memory = sum(known["memory"].values())
+        memory = known["memory"]
         lines.append(
             f"| {name} | {known['image']['size']:,} | {known['image']['resident']:,} "
-            f"| {memory:,} | {base_memory(memory)} KiB |"
+            f"| {sum(memory.values()):,} | {base_memory(memory)} KiB |"
         )
     return "\n".join(lines) + "\n"
 
 
-def base_memory(size: int) -> int:
-    """KiB by which 40:13 falls for so many bytes below an EBDA of 1 KiB (memory_from_base)."""
-    below = BASE_KIB - -(-size // 1024)
+def base_memory(memory: Mapping[str, int]) -> int:
+    """KiB by which 40:13 falls below an EBDA of 1 KiB (asm/rom/memory.asm): the UNDI's code begins
+    with a page, and so does all of it."""
+    page = PAGE_KIB * 1024
+    before = -(-(memory["data"] + memory["stack"] + memory["undi_data"]) // page) * page
+    below = BASE_KIB - -(-(before + memory["undi_code"]) // 1024)
     return BASE_KIB - below // PAGE_KIB * PAGE_KIB
 
 

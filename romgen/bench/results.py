@@ -12,6 +12,9 @@ from romgen.bench.workloads import SECONDS, Workload
 from romgen.errors import RomgenError
 from romgen.project import write_atomic
 
+TIE = 0.02
+"""So far from 1 a ratio says that both are as fast."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -51,7 +54,10 @@ class Ratio:
         goal = self.goal
         if goal is None:
             return None
-        return self.ratio <= goal if self.workload.unit == SECONDS else self.ratio >= goal
+        slack = TIE if goal == 1.0 else 0.0
+        if self.workload.unit == SECONDS:
+            return self.ratio <= goal + slack
+        return self.ratio >= goal - slack
 
 
 def ratios(pairs: Sequence[Pair], work: Sequence[Workload]) -> list[Ratio]:

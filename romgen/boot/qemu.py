@@ -29,6 +29,7 @@ REBOOT_TIMEOUT_MS = 50
 """How long SeaBIOS waits when nothing boots; then it resets, and QEMU ends (-no-reboot)."""
 CHUNK = 65536
 QMP_PATIENCE = 10.0
+QMP_TICK = 0.02
 START_PATIENCE = 60.0
 """Seconds for an answer of QEMU's: while it runs, and when it starts on a busy machine."""
 PCAP_HEADER = 24
@@ -177,15 +178,22 @@ class Run:
 
 
 class Qmp:
-    """The few commands that are needed, on a socket pair."""
+    """The few commands that are needed, on a socket pair.
 
-    def __init__(self, connection: socket.socket) -> None:
+    meanwhile: called again and again while an answer is waited for
+    """
+
+    def __init__(
+        self, connection: socket.socket, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
         self._socket = connection
-        self._socket.settimeout(START_PATIENCE)
+        self._socket.settimeout(QMP_TICK)
+        self._meanwhile = meanwhile
         self._buffer = b""
+        self._patience = START_PATIENCE
         self._next()  # the greeting
         self.execute("qmp_capabilities")
-        self._socket.settimeout(QMP_PATIENCE)
+        self._patience = QMP_PATIENCE
 
     def execute(self, command: str, **arguments: object) -> object:
         """Run a command. Error: QEMU refuses it or does not answer."""
@@ -199,10 +207,14 @@ class Qmp:
                 return reply["return"]
 
     def _next(self) -> dict[str, object]:
+        end = time.monotonic() + self._patience
         while b"\n" not in self._buffer:
+            self._meanwhile()
             try:
                 data = self._socket.recv(CHUNK)
             except TimeoutError as error:
+                if time.monotonic() < end:
+                    continue
                 raise RomgenError("qmp", "QEMU", "does not answer", status=EXIT_BOOT) from error
             if not data:
                 raise RomgenError("qmp", "QEMU", "ended at once", status=EXIT_BOOT)
@@ -248,12 +260,15 @@ def run(
         stack.callback(stop, child, polite=False)
         for _, theirs in ports.values():
             theirs.close()
+        streams = _Streams({name: ports[name][0] for name in ("serial", "report", "debug")})
+        stack.callback(streams.close)
         try:
-            qmp = Qmp(ports["qmp"][0])
+            qmp = Qmp(ports["qmp"][0], streams.read)
             for number, nic in enumerate(filter(None, (machine.nic, *machine.more_nics))):
                 if not nic.link:
                     qmp.execute("set_link", name=f"nic{number}", up=False)
             on_start(qmp)
+            streams.begin = time.monotonic()
             if not machine.gdb:
                 qmp.execute("cont")
         except (RomgenError, OSError) as error:
@@ -265,7 +280,6 @@ def run(
                 detail=log.read_text(errors="replace") or str(error),
                 status=EXIT_BOOT,
             ) from error
-        streams = {name: ports[name][0] for name in ("serial", "report", "debug")}
         watch = _Watch(show, lambda line: on_line(line, qmp), machine.pcap)
         _collect(result, child, streams, stop_when, watch)
     result.output = log.read_text(errors="replace")
@@ -294,10 +308,56 @@ class _Watch:
         return pcap is not None and pcap.exists() and pcap.stat().st_size > PCAP_HEADER
 
 
+class _Streams:
+    """What comes from QEMU's ports, with its time: seconds since `begin`.
+
+    A socket holds little of it, some hundred single bytes. Once it is full QEMU waits, and does
+    nothing else meanwhile, answer a command for example: so they are read whenever we wait.
+    """
+
+    def __init__(self, sockets: Mapping[str, socket.socket]) -> None:
+        self.begin = time.monotonic()
+        self._selector = selectors.DefaultSelector()
+        self._came: list[tuple[str, float, bytes]] = []
+        for name, each in sockets.items():
+            each.setblocking(False)
+            self._selector.register(each, selectors.EVENT_READ, name)
+
+    @property
+    def now(self) -> float:
+        """Seconds since the begin."""
+        return time.monotonic() - self.begin
+
+    @property
+    def open(self) -> bool:
+        """False: QEMU has closed them all, and everything was taken."""
+        return bool(self._came or self._selector.get_map())
+
+    def read(self, patience: float = 0.0) -> None:
+        """Keep what is there; where there is nothing wait for it."""
+        for key, _ in self._selector.select(0.0 if self._came else patience):
+            stream = key.fileobj
+            assert isinstance(stream, socket.socket)
+            data = _receive(stream)
+            if data:
+                self._came.append((key.data, self.now, data))
+            else:
+                self._selector.unregister(stream)
+
+    def close(self) -> None:
+        """Look at them no more."""
+        self._selector.close()
+
+    def take(self) -> list[tuple[str, float, bytes]]:
+        """Name, time and bytes of what was kept."""
+        came, self._came = self._came, []
+        return came
+
+
 def _collect(
     result: Run,
     child: subprocess.Popen[bytes],
-    streams: Mapping[str, socket.socket],
+    streams: _Streams,
     stop_when: Stop,
     watch: _Watch,
 ) -> None:
@@ -306,58 +366,46 @@ def _collect(
     The report of a boot program has a port of its own, COM2: the BIOS prints on COM1 whenever it
     likes. Its lines are shown between those of the console.
     """
-    begin = time.monotonic()
     last_output = 0.0
     seen = 0
     report = b""
-    watching = set(streams.values())
-    with selectors.DefaultSelector() as selector:
-        for name, each in streams.items():
-            each.setblocking(False)
-            selector.register(each, selectors.EVENT_READ, name)
-        while not result.ended:
-            now = time.monotonic() - begin
-            if result.first_frame is None and watch.has_frames():
-                result.first_frame = now
-            if now >= stop_when.timeout:
+    while not result.ended:
+        now = streams.now
+        if result.first_frame is None and watch.has_frames():
+            result.first_frame = now
+        if now >= stop_when.timeout:
+            result.ended = "timeout"
+        elif _is_quiet(result, stop_when, now - last_output):
+            result.ended = "quiet"
+        elif not streams.open:
+            # QEMU closes its streams just before it ends.
+            try:
+                child.wait(max(0.0, stop_when.timeout - now))
+                result.ended = "exit"
+                result.status = child.returncode
+            except subprocess.TimeoutExpired:
                 result.ended = "timeout"
-            elif _is_quiet(result, stop_when, now - last_output):
-                result.ended = "quiet"
-            elif not watching:
-                # QEMU closes its streams just before it ends.
-                try:
-                    child.wait(max(0.0, stop_when.timeout - now))
-                    result.ended = "exit"
-                    result.status = child.returncode
-                except subprocess.TimeoutExpired:
-                    result.ended = "timeout"
-            else:
-                for key, _ in selector.select(min(TICK, stop_when.timeout - now)):
-                    stream = key.fileobj
-                    assert isinstance(stream, socket.socket)
-                    at = time.monotonic() - begin
-                    data = _receive(stream)
-                    if not data:
-                        selector.unregister(stream)
-                        watching.discard(stream)
-                    elif key.data == "debug":
-                        result.log.feed(data, at)
-                    else:
-                        last_output = at
-                        result.serial += data
-                        if key.data == "report":
-                            *whole, report = (report + data).split(b"\n")
-                            for raw in whole:
-                                text = raw.decode("ascii", errors="replace")
-                                watch.show(result.console.insert(text, at))
-                        else:
-                            watch.show(result.console.feed(data, at))
-                        for line in result.console.lines[seen:]:
-                            watch.line(line.text)
-                        seen = len(result.console.lines)
-                if stop_when.expect and stop_when.expect.search(result.console.text):
-                    result.ended = "expect"
-    result.seconds = time.monotonic() - begin
+        else:
+            streams.read(min(TICK, stop_when.timeout - now))
+            for name, at, data in streams.take():
+                if name == "debug":
+                    result.log.feed(data, at)
+                    continue
+                last_output = at
+                result.serial += data
+                if name == "report":
+                    *whole, report = (report + data).split(b"\n")
+                    for raw in whole:
+                        text = raw.decode("ascii", errors="replace")
+                        watch.show(result.console.insert(text, at))
+                else:
+                    watch.show(result.console.feed(data, at))
+                for line in result.console.lines[seen:]:
+                    watch.line(line.text)
+                seen = len(result.console.lines)
+            if stop_when.expect and stop_when.expect.search(result.console.text):
+                result.ended = "expect"
+    result.seconds = streams.now
     result.console.finish(result.seconds)
     result.log.finish(result.seconds)
 

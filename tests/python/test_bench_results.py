@@ -40,6 +40,13 @@ def test_seconds_are_better_when_there_are_few() -> None:
     assert [(row.goal, row.held) for row in rows] == [(0.85, True), (0.7, False)]
 
 
+def test_other_adapters_have_to_be_as_fast() -> None:
+    rows = ratios([Pair("pcnet", "read-8", ours, 1.0) for ours in (0.97, 0.99, 1.0)], WORKLOADS)
+    assert [(row.goal, row.held) for row in rows] == [(1.0, True)]  # a tie
+    rows = ratios([Pair("pcnet", "power-on", 1.03, 1.0)], WORKLOADS)
+    assert [(row.goal, row.held) for row in rows] == [(1.0, False)]
+
+
 def test_every_workload_has_a_group_and_a_name_of_its_own() -> None:
     assert {each.group for each in WORKLOADS} == {each.name for each in GROUPS}
     assert len({each.name for each in WORKLOADS}) == len(WORKLOADS)
@@ -77,10 +84,12 @@ def test_what_stands_beside_the_ratios(tmp_path: Path) -> None:
     with pytest.raises(RomgenError, match="romgen build iscsi-e1000"):
         costs_table(project, ["e1000"])
     (tmp_path / "iscsi-e1000.map.json").write_text(
-        '{"image": {"size": 32256, "resident": 23048}, "memory": {"data": 1000, "stack": 24}}'
+        '{"image": {"size": 32256, "resident": 23048}, '
+        '"memory": {"data": 1000, "stack": 24, "undi_data": 4000, "undi_code": 976}}'
     )
-    assert "| iscsi-e1000 | 32,256 | 23,048 | 1,024 | 3 KiB |" in costs_table(project, ["e1000"])
-    assert [base_memory(size) for size in (1, 3072, 3073, 56206)] == [3, 3, 7, 55]
+    assert "| iscsi-e1000 | 32,256 | 23,048 | 6,000 | 11 KiB |" in costs_table(project, ["e1000"])
+    memory = {"data": 19984, "stack": 3072, "undi_data": 29742, "undi_code": 3408}
+    assert base_memory(memory) == 59
     assert "| e1000 | 3 MiB/s |" in raw_table({"e1000": 3072.0})
 
 
