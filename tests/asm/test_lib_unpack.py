@@ -126,16 +126,10 @@ def test_the_boot_vector_runs_from_the_overlay_and_gives_it_back(
     assert copy == bytes(len(copy))  # the EV block was in it
 
 
-def test_the_loader_unpacks_the_undi(machine_with_undi: Machine, built: Built) -> None:
-    machine = machine_with_undi
-    as_in_the_file(machine, built, IN_THE_FILE)
-    machine.set("boot_code", IN_THE_FILE)
+def check_loader(machine: Machine) -> None:
+    """The UNDI is where it is told to be, its data zero."""
     assert machine.undi is not None
     code = machine.undi.code
-    machine.set("undi_cs_seg", UNDI_CODE_SEGMENT)
-    machine.set("undi_ds_seg", UNDI_DATA_SEGMENT)
-    adapter(machine, OURS)
-    machine.set("undi_bdf", OURS)
     machine.write(UNDI_CODE_SEGMENT * 16, bytes(len(code)))
     machine.write(UNDI_DATA_SEGMENT * 16, b"\xaa" * machine.undi.data_size)
     assert not machine.call("undi_load").cf
@@ -143,3 +137,14 @@ def test_the_loader_unpacks_the_undi(machine_with_undi: Machine, built: Built) -
     changed = {at for at in range(len(code)) if found[at] != code[at]}
     assert changed <= set(range(0x100))  # the loader fills in !PXE and PXENV+ at the front
     assert not any(machine.read(UNDI_DATA_SEGMENT * 16, machine.undi.data_size))
+
+
+def test_the_loader_unpacks_the_undi(machine_with_undi: Machine, built: Built) -> None:
+    machine = machine_with_undi
+    as_in_the_file(machine, built, IN_THE_FILE)
+    machine.set("boot_code", IN_THE_FILE)
+    machine.set("undi_cs_seg", UNDI_CODE_SEGMENT)
+    machine.set("undi_ds_seg", UNDI_DATA_SEGMENT)
+    adapter(machine, OURS)
+    machine.set("undi_bdf", OURS)
+    check_loader(machine)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from bench.machine import ROM_SEGMENT, UNDI_CODE_SEGMENT, UNDI_DATA_SEGMENT, Machine
 from test_ev_load import store
-from test_lib_unpack import IN_THE_FILE, NO_MEMORY, as_in_the_file
+from test_lib_unpack import IN_THE_FILE, NO_MEMORY, as_in_the_file, check_loader
 from test_rom_bcv import World
 from test_rom_extended import LOW, RAM, RESERVED, memory_map
 from test_rom_init import OURS, adapter, byte_sum
@@ -140,15 +140,7 @@ def test_with_nothing_to_boot_the_rom_stays_whole(
 def test_the_loader_unpacks_from_elsewhere(machine_with_undi: Machine, built: Built) -> None:
     machine = machine_with_undi
     kept_elsewhere(machine, built)
-    assert machine.undi is not None
-    code = machine.undi.code
-    machine.write(UNDI_CODE_SEGMENT * 16, bytes(len(code)))
-    machine.write(UNDI_DATA_SEGMENT * 16, b"\xaa" * machine.undi.data_size)
-    assert not machine.call("undi_load").cf
-    found = machine.read(UNDI_CODE_SEGMENT * 16, len(code))
-    changed = {at for at in range(len(code)) if found[at] != code[at]}
-    assert changed <= set(range(0x100))  # the loader fills in !PXE and PXENV+ at the front
-    assert not any(machine.read(UNDI_DATA_SEGMENT * 16, machine.undi.data_size))
+    check_loader(machine)
 
 
 def test_out_of_the_loaders_reach(machine_with_undi: Machine, built: Built) -> None:

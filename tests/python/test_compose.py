@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from romgen.catalog import Nic, PciId
-from romgen.compose import compose, pnp_headers, verify
+from romgen.compose import compose, pack_init, pnp_headers, verify
 from romgen.errors import RomgenError
-from romgen.formats.option_rom import pcir, pnp, rom_header, undi_rom_id
+from romgen.formats.option_rom import CONSTANTS, pcir, pnp, rom_header, undi_rom_id
+from romgen.init_pack import unpack
 from romgen.layout import Layout, Memory
 
 PCIR, PNP, UNDI, STRINGS = 0x1C, 0x40, 0x60, 0x80
@@ -186,3 +187,20 @@ def test_any_bytes_end_in_a_message(data: bytes) -> None:
         verify(data, LAYOUT)
     with pytest.raises(RomgenError):
         compose(b"\x00" + data, LAYOUT)
+
+
+def test_what_would_be_too_large_is_packed_with_more_pains() -> None:
+    start, undi = 0x200, 300
+    words = [random.Random(number).randbytes(2 + number % 5) for number in range(40)]
+    text = b"".join(random.Random(3).choices(words, k=800)).replace(b"\xe8", b"\xe9")
+    rom = flat(start, owner=CONSTANTS["ROM_OWNER"]) + text + bytes(2)
+    quick = pack_init(rom, start, undi, 1 << 16)
+    small = pack_init(rom, start, undi, len(quick) - 1)
+    assert len(small) < len(quick)
+    for image in (quick, small):
+        assert rom_header.parse(image).packed == start
+        packed, plain = bytes(image[start:]), bytes(rom[start:])
+        assert unpack(packed, len(plain)) == plain
+        assert unpack(packed, undi) == plain[:undi]
+    other = flat()
+    assert pack_init(other, start, undi, 0) is other
