@@ -38,6 +38,8 @@ FAR_FOR_TWO, FAR_FOR_THREE = 64, 2048
 """From these distances on a match of two or three bytes costs more than literals."""
 UNKNOWN_PRICE = 6.0
 """Bits that a bit costs which no token had so far."""
+ROUNDS = 2
+"""Of the search for what costs least, each at the prices of the one before."""
 CHAIN_MAX = 32
 """Earlier places that are looked at for a match; bounds the time."""
 
@@ -285,7 +287,10 @@ def pack(data: bytes, cuts: Sequence[int] = ()) -> bytes:
 def pack_small(data: bytes, cuts: Sequence[int] = ()) -> bytes:
     """As `pack`, one in a hundred smaller and some times as slow."""
     plain = absolute_calls(data, cuts)
-    return _coded(_cheapest(plain, cuts, _Prices(_bits(plain, cuts))))
+    bits = _bits(plain, cuts)
+    for _ in range(ROUNDS):
+        bits = _cheapest(plain, cuts, _Prices(bits))
+    return _coded(bits)
 
 
 def _coded(bits: _Bits) -> bytes:

@@ -13,7 +13,7 @@ extern net_now, ip_checksum, iscsi_rx, scratch, error_detail
 extern tcp_state, tcp_error, tcp_ports, tcp_remote_ip
 extern tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_snd_wnd, tcp_max_wnd, tcp_wl1, tcp_wl2
 extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_ring_wnd, tcp_rcv_edge, tcp_mss, tcp_own_mss, tcp_cwnd, tcp_ssthresh, tcp_recover, tcp_rto
-extern tcp_timer, tcp_retries, tcp_progress, tcp_heard, tcp_dup_acks, tcp_recovery, tcp_rtt_on, tcp_rtt_seq
+extern tcp_timer, tcp_retries, tcp_progress, tcp_heard, tcp_patience, tcp_dup_acks, tcp_recovery, tcp_rtt_on, tcp_rtt_seq
 extern tcp_ack_now, tcp_ack_count, tcp_resend, tcp_challenge_at, tcp_challenges, tcp_sack, tcp_slot
 %if TCP_WIDE
 extern tcp_snd_scale
@@ -23,7 +23,6 @@ extern tcp_hole_at
 %endif
 extern tcp_drop, tcp_fail, tcp_abort_error, tcp_tx_free, tcp_rtt_sample, tcp_rto_set, tcp_send_flags, tcp_reject
 
-TCP_DUP_ACKS    equ 3           ; duplicates that mean a loss (RFC 5681)
 TCP_MSS_MIN     equ 64          ; less is no honest offer
 TCP_CWND_MAX    equ 65535       ; more is not used
 TCP_CWND_FIRST  equ 4380        ; bytes at the beginning (RFC 5681, 3.1)
@@ -280,6 +279,8 @@ tcp_segment:
 .data:
         mov     eax, [net_now]
         mov     [tcp_heard], eax
+        push    word [tcp_rto]
+        pop     word [tcp_patience]
         call    tcp_data
         cmp     byte [tcp_state], TCP_ALL_CLOSED
         jne     .drop

@@ -12,7 +12,8 @@ extern tcp_recovery, tcp_dup_acks, tcp_resend
 extern tcp_rto, tcp_rtt_min, tcp_srtt, tcp_rttvar, tcp_rtt_on, tcp_rtt_start
 extern tcp_timer, tcp_timer_at, tcp_retries, tcp_progress
 extern time_held
-extern tcp_halve, tcp_sendable, tcp_send, tcp_send_syn, tcp_timer_start, tcp_fail
+extern tcp_heard, tcp_patience, cmd_active
+extern tcp_halve, tcp_sendable, tcp_send, tcp_send_flags, tcp_send_syn, tcp_timer_start, tcp_fail
 
 RTO_MIN         equ 100         ; ms: a net of a data centre, and peers that delay ACKs by 40 ms
 RTO_MAX         equ 60000
@@ -22,7 +23,42 @@ GIVE_UP_SHARE   equ 1000 / 2    ; half of IOTimeout, in ms: leaves time to conne
 
 CODE tcp_timer
 ;---------------------------------------------------------------------------
-; tcp_timers - act on the timer if it has expired
+; tcp_remind - three duplicate ACKs to a peer that owes data and is silent
+; in:       net_now; nothing of ours is under way
+; out:      nothing
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP; calls the UNDI
+;---------------------------------------------------------------------------
+; The last segments of a burst may be lost, and nothing behind them tells the peer: it waits for its
+; time-out, a second and more for some. So it sends at once what is missing (RFC 5681, 3.2); where it has
+; nothing under way duplicates mean nothing to it.
+tcp_remind:
+        mov     al, [cmd_active]        ; 0 or 1
+        add     al, al
+%if TCP_ESTABLISHED != 2
+  %error tcp_remind doubles cmd_active
+%endif
+        test    [tcp_state], al
+        jz      .out
+        mov     ax, [net_now]           ; a minute of silence: somebody else has given up before
+        sub     ax, [tcp_heard]
+        cmp     ax, [tcp_patience]
+        jb      .out
+        shl     word [tcp_patience], 1
+        sbb     ax, ax                  ; beyond a minute: hardly ever again
+        or      [tcp_patience], ax
+        mov     cx, TCP_DUP_ACKS
+.ack:
+        push    cx
+        mov     bl, TCP_ACK
+        call    tcp_send_flags
+        pop     cx
+        loop    .ack
+.out:
+        ret
+
+;---------------------------------------------------------------------------
+; tcp_timers - act on the timer if it has expired, or remind the peer
 ; in:       net_now
 ; out:      nothing; tcp_output sends what is due
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
@@ -30,7 +66,7 @@ CODE tcp_timer
 ;---------------------------------------------------------------------------
 tcp_timers:
         cmp     byte [tcp_timer], TIMER_OFF
-        je      .out
+        je      tcp_remind
         mov     eax, [net_now]
         mov     edx, eax
         sub     eax, [tcp_timer_at]

@@ -63,7 +63,7 @@ def boot(side: Side, group: Group, work: Sequence[Workload]) -> dict[str, float]
         seconds = sum(row.ticks / TICKS_A_SECOND + SLOWEST for row in rows)
         result = run(machine, Stop(PATIENCE + seconds), folder, on_line=_unplug, on_start=processor)
         figures, calls = _figures(side, result, work)
-        if wrong := damage(image.read_bytes(), rows, calls):
+        if wrong := damage(image.read_bytes(), rows[: len(calls)], calls):
             raise RomgenError("bench-data", side.name, wrong, status=EXIT_BOOT)
     return figures
 
@@ -104,10 +104,16 @@ def _unplug(line: str, qmp: Qmp) -> None:
 def _figures(
     side: Side, result: Run, work: Sequence[Workload]
 ) -> tuple[dict[str, float], list[int]]:
-    """Workload -> rate (KiB a second) or seconds; calls of each row."""
+    """Workload -> rate (KiB a second) or seconds; calls of each row.
+
+    Where the rival hangs in a row, it has made one call at most in all the time that it had, and
+    what comes behind is not measured.
+    """
     lines = result.console.lines
     report = guest_report(lines)
-    if result.status != EXIT_PASS or not report.complete:
+    done = result.status == EXIT_PASS and report.complete
+    hangs = side.rival and not report.failed and _mark(lines, "@fact begin 0") is not None
+    if not done and not hangs:
         raise RomgenError(
             "bench-boot",
             side.name,
@@ -123,8 +129,12 @@ def _figures(
             figures[each.name] = rival.power_on(lines, first) if side.rival else first
         elif each.row is not None:
             number = len(calls)
-            begin = _mark(lines, f"@fact begin {number}")
-            end = _mark(lines, f"@fact end {number} ")
+            begin, end = (_mark(lines, f"@fact {word} {number}") for word in ("begin", "end"))
+            if begin is None:
+                break
+            if end is None:
+                figures[each.name] = _hung(each, result.seconds - begin.at)
+                break
             count, sectors, longest = (int(word) for word in end.text.split()[3:6])
             if each.longest:
                 figures[each.name] = max(longest, 1) / TICKS_A_SECOND
@@ -135,5 +145,14 @@ def _figures(
     return figures, calls
 
 
-def _mark(lines: Sequence[Line], text: str) -> Line:
-    return next(line for line in lines if line.text.startswith(text))
+def _hung(each: Workload, seconds: float) -> float:
+    """The figure of a row in which one call took all this time."""
+    assert each.row is not None
+    if each.longest:
+        return seconds
+    return (1 if each.unit == CALLS else each.row.sectors / 2) / seconds
+
+
+def _mark(lines: Sequence[Line], text: str) -> Line | None:
+    """The line of a row, which begins with `text`."""
+    return next((line for line in lines if f"{line.text} ".startswith(f"{text} ")), None)

@@ -105,5 +105,5 @@ def _pair(nic: str, ours: Side, other: Side, work: list[Workload], number: int) 
             continue
         print(f"{nic} {group.title}: {number}", flush=True)
         first, second = boot(ours, group, mine), boot(other, group, mine)
-        found += [Pair(nic, name, first[name], second[name]) for name in first]
+        found += [Pair(nic, name, first[name], second[name]) for name in second]
     return found

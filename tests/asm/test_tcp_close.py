@@ -124,6 +124,7 @@ def test_silent_peer_gets_a_reset_after_a_second(stack: Stack) -> None:
 
 def test_half_closed_peer_gets_a_reset_after_a_second(stack: Stack) -> None:
     peer = connected(stack)
+    stack.machine.set("cmd_active", 0, 1)
     on_fin(stack, peer, (ACK, 0, 1))
     assert 1000 <= close(stack) <= 1100
     assert [segment.flags for segment in stack.segments()] == [FIN | ACK, RST | ACK]

@@ -109,6 +109,51 @@ def test_without_a_command_every_fourth_segment_is_acknowledged(
     assert [peer.seq - segment.ack for segment in acks(stack)] == [500, 100]
 
 
+def test_a_silent_peer_that_owes_data_is_reminded(stack: Stack, peer: TcpPeer) -> None:
+    """It may have lost the end of a burst, and would wait for its own time-out."""
+    peer.write(b"x")
+    stack.poll()
+    (ack,) = acks(stack)
+    patience = stack.machine.get("tcp_rto", 4)
+    for wait in (patience, 2 * patience, 4 * patience):
+        stack.advance(wait - 20)
+        stack.poll()
+        assert acks(stack) == []
+        stack.advance(20)
+        stack.poll()
+        assert acks(stack) == [ack] * 3  # all the same: they count as duplicates
+        stack.poll()
+        assert acks(stack) == []
+        stack.advance(-wait)
+    peer.write(b"y")
+    stack.poll()
+    acks(stack)
+    assert stack.machine.get("tcp_patience") == patience
+
+
+def test_who_owes_nothing_is_not_reminded(stack: Stack, peer: TcpPeer) -> None:
+    stack.machine.set("cmd_active", 0, 1)
+    peer.write(b"x")
+    stack.poll()
+    stack.advance(10)
+    stack.poll()
+    assert acks(stack)
+    stack.advance(10_000)
+    stack.poll()
+    assert acks(stack) == []
+
+
+def test_a_minute_of_silence_is_no_flood(stack: Stack, peer: TcpPeer) -> None:
+    """Nobody waits any more, but the tick polls on."""
+    peer.write(b"x")
+    stack.poll()
+    acks(stack)
+    for _ in range(2000):
+        stack.advance(55)
+        stack.poll()
+    assert len(acks(stack)) <= 3 * 12
+
+
 def test_near_the_windows_end_each_drained_ring_is_acknowledged(
     stack: Stack, peer: TcpPeer
 ) -> None:
@@ -315,6 +360,7 @@ def test_challenges_are_limited(stack: Stack, peer: TcpPeer) -> None:
         peer.send(flags=SYN)
     stack.poll()
     assert len(acks(stack)) == 10
+    stack.machine.set("cmd_active", 0, 1)  # or the peer is reminded after so long
     stack.advance(5001)
     peer.send(flags=SYN)
     stack.poll()

@@ -64,6 +64,7 @@ def test_time_out_starts_anew_with_one_segment(stack: Stack) -> None:
 
 def test_late_acknowledgement_stops_the_repetition(stack: Stack) -> None:
     peer = connected(stack)
+    stack.machine.set("cmd_active", 0, 1)
     stack.queue(payload=data(3 * MSS))
     stack.poll()
     stack.take()

@@ -8,6 +8,7 @@ import pytest
 
 from romgen.bench import rival
 from romgen.bench.limits import base_memory, costs_table, counts_table, loopback_table
+from romgen.bench.measure import Side, _figures
 from romgen.bench.page import BEGIN, END, plot, table, write_page
 from romgen.bench.plan import ROW, WRITE_FIRST, Row, damage, disk
 from romgen.bench.raw import raw_table
@@ -110,6 +111,20 @@ def test_figures_of_real_systems() -> None:
     assert linux(said(*messages), rival=False) == {"linux-first": 9, "linux-last": 11}
     before = (1, "Features: DNS"), (6, rival.GO)
     assert linux(said(*before, *messages), rival=True) == {"linux-first": 4, "linux-last": 6}
+
+
+def test_a_row_in_which_the_rival_hangs(tmp_path: Path) -> None:
+    work = [each for each in WORKLOADS if each.name in ("read-127", "read-64", "read-8")]
+    lines = ((1, "@fact begin 0"), (2, "@fact end 0 10 1270 1"), (3, "@fact begin 1"))
+    result = said(*lines)
+    result.seconds = 67.0
+    found, calls = _figures(Side("iPXE", "", tmp_path, True), result, work)
+    assert found == {"read-127": 635.0, "read-64": 0.5} and calls == [10]
+    with pytest.raises(RomgenError, match="did not finish"):
+        _figures(Side("this ROM", "", tmp_path, False), result, work)
+    wrong = said(*lines, (4, "@fail contents wrong"))
+    with pytest.raises(RomgenError, match="did not finish"):
+        _figures(Side("iPXE", "", tmp_path, True), wrong, work)
 
 
 def test_a_row_may_tell_its_longest_call() -> None:

@@ -112,4 +112,5 @@ def connected(stack: Stack, **options: object) -> TcpPeer:
     assert not result.cf, f"connect failed: {result.ax}"
     stack.take()
     stack.machine.set("cmd_active", 1, 1)
+    stack.machine.set("tcp_patience", stack.machine.get("tcp_rto", 4))  # by the login's segments
     return peer
