@@ -112,8 +112,8 @@ def _figures(
     lines = result.console.lines
     report = guest_report(lines)
     done = result.status == EXIT_PASS and report.complete
-    hangs = side.rival and not report.failed and _mark(lines, "@fact begin 0") is not None
-    if not done and not hangs:
+    first = _mark(lines, "@")
+    if first is None or not (done or (side.rival and not report.failed)):
         raise RomgenError(
             "bench-boot",
             side.name,
@@ -125,15 +125,15 @@ def _figures(
     calls: list[int] = []
     for each in work:
         if each.name == POWER_ON:
-            first = next(line.at for line in lines if line.text == "@")
-            figures[each.name] = rival.power_on(lines, first) if side.rival else first
+            at = first.at
+            figures[each.name] = rival.power_on(lines, at) if side.rival else at
         elif each.row is not None:
             number = len(calls)
             begin, end = (_mark(lines, f"@fact {word} {number}") for word in ("begin", "end"))
-            if begin is None:
-                break
-            if end is None:
-                figures[each.name] = _hung(each, result.seconds - begin.at)
+            if begin is None and calls:
+                break  # in the row before, which has its figure
+            if begin is None or end is None:
+                figures[each.name] = _hung(each, result.seconds - (begin or first).at)
                 break
             count, sectors, longest = (int(word) for word in end.text.split()[3:6])
             if each.longest:

@@ -115,13 +115,18 @@ def test_figures_of_real_systems() -> None:
 
 def test_a_row_in_which_the_rival_hangs(tmp_path: Path) -> None:
     work = [each for each in WORKLOADS if each.name in ("read-127", "read-64", "read-8")]
-    lines = ((1, "@fact begin 0"), (2, "@fact end 0 10 1270 1"), (3, "@fact begin 1"))
+    begin = ((0.5, "@"), (1, "@fact begin 0"))
+    lines = (*begin, (2, "@fact end 0 10 1270 1"), (3, "@fact begin 1"))
     result = said(*lines)
     result.seconds = 67.0
     found, calls = _figures(Side("iPXE", "", tmp_path, True), result, work)
     assert found == {"read-127": 635.0, "read-64": 0.5} and calls == [10]
     with pytest.raises(RomgenError, match="did not finish"):
         _figures(Side("this ROM", "", tmp_path, False), result, work)
+    early = said(begin[0])
+    early.seconds = 64.0
+    found, calls = _figures(Side("iPXE", "", tmp_path, True), early, work)
+    assert found == {"read-127": 1.0} and calls == []
     wrong = said(*lines, (4, "@fail contents wrong"))
     with pytest.raises(RomgenError, match="did not finish"):
         _figures(Side("iPXE", "", tmp_path, True), wrong, work)
