@@ -483,6 +483,8 @@ eepro100_receive:
         mov     ah, [di + eepro_rfd.status + 1]
         test    ah, CB_C >> 8
         jz      .empty
+        IO_PORT SCB_STATUS              ; what is read from a register comes behind all that the chip has written
+        in      al, dx                  ; (PCI 2.2, 3.2.5); QEMU's tells of a frame before its bytes
         mov     byte [rx_held], 1
         test    ah, CB_OK >> 8
         jz      .drop

@@ -426,6 +426,9 @@ pcnet_receive:
         mov     ah, [di + pcnet_rx.status + 3]
         test    ah, ah
         js      .none                   ; PCN_OWN
+        IO_PORT PCN_RDP                 ; what is read from a register comes behind all that the chip has written
+        in      eax, dx                 ; (PCI 2.2, 3.2.5); QEMU's gives the descriptor away before the length
+        mov     ah, [di + pcnet_rx.status + 3]
         mov     byte [rx_held], 1
         and     ah, (PCN_ERR | PCN_STP | PCN_ENP) >> 24
         cmp     ah, (PCN_STP | PCN_ENP) >> 24

@@ -33,6 +33,7 @@ class Eepro100(IoNic):
         self.mac = self.station  # QEMU's takes it for the one burnt in
 
     def get(self, offset: int, size: int) -> int:
+        self.settle()
         if (offset, size) == (0, 1):
             return self.ru << 2 | (0x80 if self.stuck and self.sent_block else 0)
         if (offset, size) == (1, 1):
@@ -153,9 +154,10 @@ class Eepro100(IoNic):
         if status or pieces != 0xFFFFFFFF:
             raise ModelError(f"descriptor with status {status:#x}, pieces {pieces:#x}")
         frame = frame[:size]
-        self.writes(self.rx + 16, frame)
-        self.writes(self.rx + 12, struct.pack("<H", 0xC000 | len(frame)))
+        # As QEMU's does it: told of too early.
         self.writes(self.rx, struct.pack("<H", C | (0 if damaged else OK)))
+        self.late.append((self.rx + 12, struct.pack("<H", 0xC000 | len(frame))))
+        self.late.append((self.rx + 16, frame))
         self.rx = link
         self.ack |= FR
         if command & EL:

@@ -36,6 +36,7 @@ class IoNic:
         self.link = True
         self.sent: list[bytes] = []
         self.dropped = self.interrupts = 0
+        self.late: list[tuple[int, bytes]] = []  # in memory once a register is read
         space = bytearray(256)
         space[0:8] = struct.pack("<HHHH", self.vendor, device or self.device, 0x0103, 0)
         space[8:12] = bytes((0x10, 0, 0, 2))
@@ -78,6 +79,12 @@ class IoNic:
     def writes(self, linear: int, content: bytes) -> None:
         self._memory(linear, len(content))
         self.machine.write(linear, content)
+
+    def settle(self) -> None:
+        """A register is read: what was written before is in memory."""
+        for linear, content in self.late:
+            self.writes(linear, content)
+        self.late.clear()
 
     def _memory(self, linear: int, size: int) -> None:
         if not self.bus_master:

@@ -31,6 +31,7 @@ class Pcnet(IoNic):
         self.running = False
 
     def get(self, offset: int, size: int) -> int:
+        self.settle()
         if self.dead or size != (4 if self.dwords else 2):
             return (1 << 8 * size) - 1  # the other mode's: nobody listens
         if offset < 6:
@@ -140,8 +141,10 @@ class Pcnet(IoNic):
             room = 0x1000 - (status & 0xFFF)
             piece, frame = frame[:room], frame[room:]
             self.writes(address, piece)
-            status = status & 0xFFFF | first | (0 if frame else ENP) | damaged << 30
-            self.writes(at + 4, struct.pack("<II", status, len(piece)))
+            status = status & 0xFFFF | first
+            self.writes(at + 4, struct.pack("<I", status))  # as QEMU's does it: too early
+            status |= (0 if frame else ENP) | damaged << 30
+            self.late.append((at + 4, struct.pack("<II", status, len(piece))))
             self.rx_at = (self.rx_at + 1) % self.rx_count
             first = 0
             self.csr[0] |= RINT
