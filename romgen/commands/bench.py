@@ -17,7 +17,7 @@ from romgen.bench.measure import Side, boot
 from romgen.bench.page import plot, table, write_page
 from romgen.bench.raw import raw_limit, raw_table
 from romgen.bench.results import Pair, load, ratios, store, without
-from romgen.bench.workloads import GROUPS, WORKLOADS, Workload, chosen
+from romgen.bench.workloads import GROUPS, RACERS, WORKLOADS, Workload, chosen
 from romgen.boot.images import rom_for_layout
 from romgen.boot.run import qemu_device
 from romgen.catalog import load_nics
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     if args.write or args.page:
         measured = list(dict.fromkeys(pair.nic for pair in pairs))
         beside = (
-            raw_table({nic: raw_limit(project, qemu_device(project, nic)) for nic in measured}),
+            raw_table({nic: raw_limit(project, qemu_device(project, nic)) for nic in RACERS}),
             loopback_table(loopback()),
             costs_table(project, measured),
             counts_table(project),
