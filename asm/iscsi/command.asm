@@ -129,7 +129,7 @@ cmd_spoiled:        resb 1              ; 1: data or sense came with a wrong dig
 cmd_zeros_end:
 
 HOLE_MS         equ 1000                ; ms for which a loss is remembered
-PUMP_CLOCK      equ 128                   ; turns of iscsi_pump for each look at the clock
+PUMP_CLOCK      equ 128                 ; turns of iscsi_pump for each look at the clock
 
 CODE iscsi
 ;---------------------------------------------------------------------------
