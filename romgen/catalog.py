@@ -30,7 +30,7 @@ _NIC_KEYS = {
     "variants": Key(dict, default={}),
     "rx_frames": Key(int, default=16, low=4, high=32),
     "tx_frames": Key(int, default=2, low=2, high=8),
-    "window": Key(str, default=WINDOWS[0], choices=WINDOWS),
+    "window": Key(str, default=WINDOWS[1], choices=WINDOWS),
     "modules": Key(list, required=True, item=str),
     "ipxe": Key(str, default=""),
 }
@@ -85,7 +85,7 @@ class Nic:
     variants: tuple[tuple[str, PciId], ...] = ()
     rx_frames: int = 16
     tx_frames: int = 2
-    window: str = WINDOWS[0]
+    window: str = WINDOWS[1]
     modules: tuple[str, ...] = ()
     ipxe: str = ""
 
