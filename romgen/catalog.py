@@ -29,6 +29,7 @@ _NIC_KEYS = {
     "qemu": Key(str, default=""),
     "variants": Key(dict, default={}),
     "rx_frames": Key(int, default=16, low=4, high=32),
+    "base_frames": Key(int, default=0, low=4, high=32),
     "tx_frames": Key(int, default=2, low=2, high=8),
     "window": Key(str, default=WINDOWS[1], choices=WINDOWS),
     "modules": Key(list, required=True, item=str),
@@ -71,6 +72,7 @@ class Nic:
     qemu: QEMU's device, "" where it has none; it goes by the first id
     variants: QEMU's other devices that the driver is for, and the id that each goes by
     rx_frames: receive buffers, where the layout does not say
+    base_frames: receive buffers where there is only base memory, 0: as many
     tx_frames: transmit buffers
     window: one of WINDOWS
     modules: Linux's drivers for it, the first has the PCI ids
@@ -84,6 +86,7 @@ class Nic:
     qemu: str
     variants: tuple[tuple[str, PciId], ...] = ()
     rx_frames: int = 16
+    base_frames: int = 0
     tx_frames: int = 2
     window: str = WINDOWS[1]
     modules: tuple[str, ...] = ()

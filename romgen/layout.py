@@ -167,6 +167,13 @@ class Layout:
     rules: Rules = NO_RULES
 
     @property
+    def rx_less(self) -> int:
+        """Receive buffers fewer in base memory; a network boot program needs them all."""
+        if self.with_pxe or not self.nic.base_frames:
+            return 0
+        return max(0, self.memory.rx_frames - self.nic.base_frames)
+
+    @property
     def with_iscsi(self) -> bool:
         """The image can boot from an iSCSI disk."""
         return self.kind != "pxe"

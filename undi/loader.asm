@@ -76,7 +76,7 @@ undi_loader:
         mov     es, dx
         xor     di, di
         xor     ax, ax
-        mov     cx, undi_data_size
+        mov     cx, undi_data_size - RX_LESS * FRAME_BUFFER ; there may be no more
         shr     cx, 1                   ; the sizes are even
         rep stosw
         mov     es, [bx + p_loader.undi_cs]

@@ -55,6 +55,9 @@ api_start:
         jne     .id
         mov     [nic_driver], bx
         mov     ax, [cs:bx + driver.rx_count]
+%if RX_LESS
+        sub     ax, [nic_rx_less]
+%endif
         mov     [nic_rx_count], ax
         mov     di, PCI_INTERRUPT
         call    config_read

@@ -6,6 +6,7 @@
 
 global hash_init:function, hash_update:function, hash_final:function
 global hash_state:data, hash_work:data, hash_block:data, hash_digest:data
+extern swap_eax
 extern tbl_hash, tbl_hash_end
 
 CODE hash
@@ -126,7 +127,7 @@ hash_final:
         mov     si, [hash_entry]
         cmp     byte [cs:si + HASH.big_endian], 0
         je      .little
-        BSWAP   eax
+        call    swap_eax
         mov     [hash_count + 4], eax
         mov     dword [hash_count], 0
         jmp     .length
@@ -161,7 +162,7 @@ hash_final:
 ;---------------------------------------------------------------------------
 swap_words:
         mov     eax, [di]
-        BSWAP   eax
+        call    swap_eax
         mov     [di], eax
         add     di, 4
         loop    swap_words

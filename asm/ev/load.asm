@@ -8,6 +8,7 @@ global ev_warn:function
 global ev_print_variable:function
 global ev_variable:data
 global ev_warnings:data
+global ev_text_room
 
 extern error_detail
 extern error_print
@@ -16,9 +17,12 @@ extern ev_parse
 extern ev_table
 extern print_char
 extern print_message
-extern scratch
+extern stack_top
 extern tbl_evsrc
 extern tbl_evsrc_end
+
+; The text lies behind DGROUP, in the UNDI's data, which come later (rom.ld.j2).
+ev_text_room    equ EV_TEXT_MAX
 
 BSS ev
 ev_warnings:    resw 1          ; how many there were
@@ -32,7 +36,7 @@ INITCODE ev
 ;           CF = 1, AX = error number, error_detail = line (0: none): the name of the variable
 ;           is printed, so that error_print can go on in the same line
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
-; needs:    DS = SS = DGROUP; scratch free
+; needs:    DS = SS = DGROUP; the memory of the UNDI's data free
 ;---------------------------------------------------------------------------
 ev_load:
         mov     bx, tbl_evsrc
@@ -40,7 +44,7 @@ ev_load:
         cmp     bx, tbl_evsrc_end
         jae     .none
         push    bx
-        mov     di, scratch
+        mov     di, stack_top
         call    [cs:bx + ev_source.find]
         pop     bx
         jnc     .found
@@ -52,16 +56,16 @@ ev_load:
         mov     si, [cs:bx + ev_source.message]
         call    print_message
         push    cx
-        mov     si, scratch
+        mov     si, stack_top
         call    ev_parse
         pop     cx
         sbb     dx, dx                  ; DX = CF
         push    ax
         push    ds
         pop     es
-        mov     di, scratch
+        mov     di, stack_top
         xor     al, al
-        rep stosb                       ; the text may hold secrets, and scratch has other users
+        rep stosb                       ; the text may hold secrets
         cmp     word [ev_warnings], EV_WARNINGS_MAX
         jbe     .told
         mov     si, ev_more_warnings

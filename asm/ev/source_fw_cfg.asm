@@ -8,7 +8,7 @@
 FW_CFG_FILES_MAX equ 1024       ; a directory with more entries is garbage: QEMU has some dozens
 
 extern boot_bdf
-extern scratch
+extern stack_top
 
 BSS ev
 ev_fw_cfg_own:  resb 9          ; "-BB.DD.F", 0; empty where the file is everybody's
@@ -20,7 +20,7 @@ TABLE evsrc, 10
 INITCODE ev
 ;---------------------------------------------------------------------------
 ; ev_source_fw_cfg - the text from fw_cfg, if there is one
-; in:       DI = scratch; boot_bdf
+; in:       DI = stack_top; boot_bdf
 ; out:      CF = 0, CX = length; CF = 1, AX = 0: not here, or error number
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
 ; needs:    DS = DGROUP
@@ -119,7 +119,7 @@ ev_source_fw_cfg:
         mov     dx, FW_CFG_SELECTOR
         out     dx, ax
         inc     dx
-        mov     di, scratch
+        mov     di, stack_top
         push    cx
         rep insb
         pop     cx

@@ -35,6 +35,7 @@ extern pdu_commit
 extern text_reset
 extern text_end
 extern crc32c_detect
+extern tcp_slots_all
 extern text_out
 extern text_out_length
 extern text_full
@@ -171,7 +172,7 @@ iscsi_login:
         jc      .out
         mov     al, [login_stage]
         cmp     al, ISCSI_STAGE_FULL
-        je      .out                    ; CF = 0
+        je      tcp_slots_all           ; CF = 0
         mov     ah, [login_answer]
         test    ah, ISCSI_FLAG_TRANSIT
         jnz     .stage

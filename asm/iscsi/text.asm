@@ -13,27 +13,24 @@ global text_put_code:function
 global text_put_string:function
 global text_put_char:function
 global login_send_keys:function
-global text_out:data
 global text_out_length:data
 global text_full:data
 global login_key:data
 global login_key_length:data
-global text_value:data
 global text_value_length:data
 global login_seen:data
 global text_value_room:data
 extern tbl_login_keys
 extern tbl_login_keys_end
 extern error_detail
+extern text_out, text_value          ; in the memory of segments out of order (asm/net/tcp.asm)
 
 BSS iscsi
-text_out:           resb TEXT_OUT_SIZE
 text_out_length:    resw 1
 text_full:          resb 1              ; 1: something did not fit
 text_in_value:      resb 1              ; 1: behind the =
 login_key:          resb KEY_NAME_MAX + 1
 login_key_length:   resw 1
-text_value:         resb TEXT_VALUE_SIZE
 text_value_length:  resw 1              ; as it came: longer than the room where it was cut off
 login_seen:         resd 2              ; bit n: row n of the table was answered
 text_value_room:    resw 1              ; bytes of text_value that the next value may use

@@ -3,6 +3,7 @@
 
 global checksum_add:function
 global checksum_fold:function
+global checksum_whole:function
 
 CODE checksum
 ;---------------------------------------------------------------------------
@@ -64,10 +65,20 @@ checksum_add:
         ret
 
 ;---------------------------------------------------------------------------
+; checksum_whole - the checksum of bytes
+; in:       ES:SI = bytes, CX = count
+; out:      as checksum_fold
+; clobbers: EAX, flags
+; needs:    nothing
+;---------------------------------------------------------------------------
+checksum_whole:
+        xor     eax, eax
+        call    checksum_add            ; fallthrough:
+;---------------------------------------------------------------------------
 ; checksum_fold - the checksum from a running sum
 ; in:       EAX = running sum
 ; out:      AX = its one's complement, folded to 16 bits, as it is stored in a header;
-;           EAX = that; a block that contains its right checksum gives 0
+;           EAX = that; ZF = 1: it is 0, as that of a block that contains its right checksum
 ; clobbers: EAX, flags
 ; needs:    nothing
 ;---------------------------------------------------------------------------
@@ -80,4 +91,5 @@ checksum_fold:
         not     ax
         movzx   eax, ax
         pop     edx
+        test    ax, ax
         ret

@@ -1,27 +1,24 @@
 ; What the user sees of an error number. The texts are packed in the ROM (romgen/error_rows.py).
 %include "romgen.inc"
-%include "net.inc"
 %include "rom.inc"
-%include "undi_client.inc"
 
 global error_print:function
 global error_print_no_memory:function
 global error_detail:data
+global error_paragraphs
 
+extern boot_code
 extern error_no_memory_text
 extern error_rows
+extern overlay_work
 extern print_char
 extern print_dec
 extern print_message
-extern scratch_paragraph
-extern undi_ds_seg, undi_level
 extern unpack
-%if WITH_ISCSI
-extern tcp_forget_slots
-%endif
 
 ERROR_KIND_BITS equ 3
 ERROR_PARAGRAPHS equ (ERROR_ROWS_SIZE + 15) / 16
+error_paragraphs equ ERROR_PARAGRAPHS + UNPACK_PARAGRAPHS       ; what the texts need behind overlay_work (rom.ld.j2)
 
 BSS error
 error_detail:   resd 1          ; what the table's `detail` says: an address, a line, a status
@@ -34,8 +31,8 @@ CODE error
 ; clobbers: none
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
-; The rows are unpacked to the UNDI's data segment while there is no UNDI, then to `scratch`: what TCP
-; keeps there out of order is lost, and comes again. Without either there is the number alone.
+; The rows are unpacked behind the copy of the ROM that a boot vector runs in; behind boot vectors, which is
+; before the system, where that copy would be.
 error_print:
         pushf
         pushad
@@ -50,16 +47,12 @@ error_print:
         call    print_dec
         mov     al, ' '
         call    print_char
-        cmp     byte [undi_level], UNDI_LOADED
-        mov     ax, [undi_ds_seg]
-        jb      .room
-        mov     ax, ds
-        add     ax, scratch_paragraph
-.room:
-        pop     dx
-        test    ax, ax
-        jz      .end
-        push    dx
+        mov     ax, cs
+        cmp     ax, [boot_code]
+        jne     .copy
+        mov     ax, OVERLAY_SEGMENT
+.copy:
+        add     ax, overlay_work
         mov     es, ax
         add     ax, ERROR_PARAGRAPHS
         mov     fs, ax
@@ -91,7 +84,7 @@ error_print:
         xchg    di, ax
         test    di, di
         jnz     .compare
-        jmp     .wipe                   ; not among them: the number alone
+        jmp     .end                    ; not among them: the number alone
 .found:
         call    .text
         push    si
@@ -101,12 +94,6 @@ error_print:
         call    print_message
         pop     si
         call    .text
-.wipe:
-%if WITH_ISCSI
-        cmp     byte [undi_level], UNDI_LOADED
-        jb      .end
-        call    tcp_forget_slots
-%endif
 .end:
         mov     si, error_end
         call    print_message

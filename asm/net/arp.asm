@@ -164,22 +164,22 @@ arp_send:
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 arp_route:
-        mov     edx, eax
-        xor     edx, [net_ip]
-        and     edx, [net_mask]
+        call    .own_net
         jz      .found                  ; CF = 0 from AND
         mov     [error_detail], eax
         mov     eax, [net_gateway]
         test    eax, eax
         jz      .none
-        mov     edx, eax
-        xor     edx, [net_ip]
-        and     edx, [net_mask]
+        call    .own_net
         jz      .found
         mov     [error_detail], eax
         FAIL    BAD_GATEWAY
 .none:
         FAIL    NO_ROUTE
+.own_net:
+        mov     edx, eax
+        xor     edx, [net_ip]
+        and     edx, [net_mask]
 .found:
         ret
 

@@ -4,8 +4,9 @@
 
 global icmp_input:function
 
+extern swap_eax
 extern ip_header, ip_transmit, eth_answer
-extern checksum_add, checksum_fold
+extern checksum_whole
 extern tcp_state, tcp_local_ip, tcp_snd_una, tcp_snd_max, tcp_snd_nxt, tcp_mss
 extern tcp_icmp, tcp_fail
 
@@ -29,10 +30,7 @@ CODE icmp
 icmp_input:
         cmp     cx, icmp_size
         jb      .drop
-        xor     eax, eax
-        call    checksum_add
-        call    checksum_fold
-        test    ax, ax
+        call    checksum_whole
         jnz     .drop
         mov     al, [es:si + icmp.type]
 %if WITH_ISCSI
@@ -93,7 +91,7 @@ icmp_unreachable:
         pop     si
         jne     .drop
         mov     eax, [es:di]            ; the sequence number follows them
-        BSWAP   eax
+        call    swap_eax
         cmp     eax, [tcp_snd_max]
         je      .drop
         sub     eax, [tcp_snd_una]

@@ -12,7 +12,7 @@ extern net_ip, net_payload, eth_send, tcp_input, icmp_input
 %if WITH_PXE
 extern udp_input
 %endif
-extern checksum_add, checksum_fold
+extern checksum_add, checksum_fold, checksum_whole
 
 IP_VERSION_IHL  equ 45h         ; version 4, header of 5 dwords
 IP_VERSION      equ 40h
@@ -51,10 +51,7 @@ ip_input:
         sub     dx, di
         jb      .drop
         mov     cx, di
-        xor     eax, eax
-        call    checksum_add
-        call    checksum_fold
-        test    ax, ax
+        call    checksum_whole
         jnz     .drop
         test    word [es:si + ip.fragment], HTONS(IP_FRAGMENT)
         jnz     .drop
@@ -111,9 +108,7 @@ ip_checksum:
         pop     si
         pop     cx
         call    checksum_add
-        call    checksum_fold
-        test    ax, ax
-        ret
+        jmp     checksum_fold
 
 ;---------------------------------------------------------------------------
 ; ip_header - write the IP header at net_payload
@@ -152,9 +147,7 @@ ip_header:
         push    cx
         mov     si, bx
         mov     cx, ip_size
-        xor     eax, eax
-        call    checksum_add
-        call    checksum_fold
+        call    checksum_whole
         mov     [bx + ip.checksum], ax
         pop     cx
         mov     si, di

@@ -2,6 +2,9 @@
 ; Input is in tcp_input.asm, output in tcp_output.asm, time in tcp_timer.asm.
 %include "romgen.inc"
 %include "net.inc"
+%if WITH_ISCSI
+%include "iscsi.inc"
+%endif
 
 global tcp_init:function
 %if TCP_WIDE
@@ -11,9 +14,11 @@ global tcp_snd_scale:data, tcp_rcv_scale:data
 global tcp_hole_at:data
 %endif
 global tcp_forget_slots:function
+global tcp_slots_all:function
 global tcp_connect:function
 global tcp_close:function
 global tcp_abort:function
+global tcp_last:function
 global tcp_abort_error:function
 global tcp_fail:function
 global tcp_drop:function
@@ -25,6 +30,9 @@ global tcp_next_record:function
 global tcp_probe:function
 
 global scratch:data
+%if WITH_ISCSI
+global text_out:data, text_value:data
+%endif
 global tcp_state:data, tcp_error:data, tcp_icmp:data
 global tcp_local_ip:data, tcp_ports:data, tcp_remote_ip:data, tcp_last_port:data
 global tcp_snd_una:data, tcp_snd_nxt:data, tcp_snd_max:data, tcp_snd_end:data
@@ -37,6 +45,7 @@ global tcp_timer_at:data, tcp_timer:data, tcp_retries:data, tcp_progress:data, t
 global tcp_dup_acks:data, tcp_recovery:data, tcp_rtt_on:data
 global tcp_ack_now:data, tcp_ack_count:data, tcp_resend:data
 global tcp_challenge_at:data, tcp_challenges:data, tcp_sack:data, tcp_slot:data
+global tcp_slots_end:data, tcp_slots_count:data
 global tx_first:data, tx_next:data, tx_count:data
 
 %if UNDI_BLOB
@@ -111,6 +120,9 @@ tx_count:       resb 1          ; records in use
 tx_first:       resw 1          ; oldest record
 tx_next:        resw 1          ; record to be filled next
 tcp_slot:       resw 1          ; slot that was filled last
+        alignb  4
+tcp_slots_end:  resw 1          ; where they end: the login has its texts in all but the first
+tcp_slots_count: resw 1
 tcp_end:
 tcp_state:      resb 1          ; TCP_CLOSED, ... (net.inc)
                 alignb 2
@@ -119,7 +131,12 @@ tcp_last_port:  resw 1          ; of the last connection
 tx_records:     resb TX_RECORDS * TXREC_size
 BSS scratch                     ; placed by itself: it is seldom written (layouts/templates/rom.ld.j2)
                 alignb 16       ; a segment begins there
-scratch:        resb SCRATCH_SIZE
+scratch:        resb OOO_size
+%if WITH_ISCSI                          ; ... until the login is over (tcp_slots_few)
+text_out:       resb TEXT_OUT_SIZE
+text_value:     resb TEXT_VALUE_SIZE
+%endif
+                resb SCRATCH_SIZE - ($ - scratch)
 
 CODE tcp
 ;---------------------------------------------------------------------------
@@ -155,7 +172,7 @@ tcp_connect:
         mov     cx, tcp_end - tcp_begin
         xor     eax, eax
         rep stosb
-        call    tcp_forget_slots        ; whatever used the memory before
+        call    tcp_slots_few           ; whatever used the memory before
         pop     eax
         mov     [tcp_remote_ip], eax
         pop     cx
@@ -201,6 +218,27 @@ tcp_connect:
         ret
 
 ;---------------------------------------------------------------------------
+; tcp_slots_few - one segment may be kept out of order: the login needs the room
+; in:       nothing
+; out:      tcp_slot
+; clobbers: DI, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+tcp_slots_few:
+        mov     dword [tcp_slots_end], scratch + OOO_size + (1 << 16)
+        jmp     tcp_forget_slots
+
+;---------------------------------------------------------------------------
+; tcp_slots_all - the login is over
+; in:       nothing
+; out:      tcp_slot; CF = 0
+; clobbers: DI, flags
+; needs:    DS = DGROUP
+;---------------------------------------------------------------------------
+tcp_slots_all:
+        mov     dword [tcp_slots_end], scratch + TCP_SLOTS * OOO_size + (TCP_SLOTS << 16)
+                                        ; fallthrough:
+;---------------------------------------------------------------------------
 ; tcp_forget_slots - nothing is kept out of order
 ; in:       nothing
 ; out:      tcp_slot
@@ -212,7 +250,7 @@ tcp_forget_slots:
 .slot:
         and     dword [di + OOO.len], 0
         add     di, OOO_size
-        cmp     di, scratch + TCP_SLOTS * OOO_size
+        cmp     di, [tcp_slots_end]
         jb      .slot
         mov     [tcp_slot], di
         ret
@@ -253,7 +291,7 @@ tcp_choose:
         imul    eax, [undi_window], TCP_MSS_DEFAULT
         mov     [tcp_ring_wnd], eax
 %else
-        mov     dword [tcp_ring_wnd], TCP_WINDOW_FRAMES * TCP_MSS_DEFAULT ; until we know the peer's segments
+        mov     dword [tcp_ring_wnd], (TCP_WINDOW_FRAMES - RX_LESS) * TCP_MSS_DEFAULT ; until we know the peer's segments
 %endif
         mov     dword [tcp_rto], TCP_RTO_FIRST
         or      dword [tcp_rtt_min], byte -1
@@ -310,8 +348,16 @@ tcp_abort_error:
 ;---------------------------------------------------------------------------
 tcp_abort:
         test    byte [tcp_state], TCP_ESTABLISHED       ; else the peer knows nothing of us
-        jz      .gone
-        mov     bl, TCP_RST | TCP_ACK
+        jz      tcp_last.gone
+        mov     bl, TCP_RST | TCP_ACK   ; fallthrough:
+;---------------------------------------------------------------------------
+; tcp_last - send a last segment without data and forget the connection
+; in:       BL = flags
+; out:      as tcp_abort
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
+; needs:    DS = SS = DGROUP; calls the UNDI
+;---------------------------------------------------------------------------
+tcp_last:
         call    tcp_send_flags
 .gone:
         mov     ax, [tcp_error]
@@ -327,10 +373,7 @@ tcp_abort:
 ; While we close the connection ourselves it is no error, and nobody's error_detail is touched.
 tcp_fail:
         test    byte [tcp_state], TCP_OWN_FIN
-        jz      .error
-        mov     ax, [tcp_error]
-        jmp     tcp_drop
-.error:
+        jnz     tcp_last.gone
         push    dword [tcp_remote_ip]
         pop     dword [error_detail]
 ; fallthrough: tcp_drop

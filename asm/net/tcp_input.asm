@@ -6,7 +6,8 @@ global tcp_input:function
 global tcp_options:function
 global seg_seq:data, seg_ack:data, seg_end:data, seg_wnd:data, seg_flags:data
 
-%if UNDI_BLOB
+%if UNDI_BLOB || RX_LESS
+extern swap_eax
 extern undi_window
 %endif
 extern net_now, ip_checksum, iscsi_rx, scratch, error_detail
@@ -15,13 +16,14 @@ extern tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_snd_wnd, tcp_max_
 extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_ring_wnd, tcp_rcv_edge, tcp_mss, tcp_own_mss, tcp_cwnd, tcp_ssthresh, tcp_recover, tcp_rto
 extern tcp_timer, tcp_retries, tcp_progress, tcp_heard, tcp_patience, tcp_dup_acks, tcp_recovery, tcp_rtt_on, tcp_rtt_seq
 extern tcp_ack_now, tcp_ack_count, tcp_resend, tcp_challenge_at, tcp_challenges, tcp_sack, tcp_slot
+extern swap_eax, tcp_slots_end
 %if TCP_WIDE
 extern tcp_snd_scale
 %endif
 %if TCP_WIDE = 2
 extern tcp_hole_at
 %endif
-extern tcp_drop, tcp_fail, tcp_abort_error, tcp_tx_free, tcp_rtt_sample, tcp_rto_set, tcp_send_flags, tcp_reject
+extern tcp_drop, tcp_fail, tcp_last, tcp_abort_error, tcp_tx_free, tcp_rtt_sample, tcp_rto_set, tcp_send_flags, tcp_reject
 
 TCP_MSS_MIN     equ 64          ; less is no honest offer
 TCP_CWND_MAX    equ 65535       ; more is not used
@@ -64,7 +66,7 @@ tcp_input:
         sub     cx, di
         jb      .drop
         mov     eax, [es:si + tcp.ack]
-        BSWAP   eax
+        call    swap_eax
         mov     [seg_ack], eax
         movzx   eax, word [es:si + tcp.window]
         xchg    al, ah
@@ -76,7 +78,7 @@ tcp_input:
 %endif
         mov     [seg_wnd], eax
         mov     eax, [es:si + tcp.seq]
-        BSWAP   eax
+        call    swap_eax
         mov     [seg_seq], eax
         movzx   ecx, cx
         add     eax, ecx
@@ -152,7 +154,7 @@ tcp_input_syn:
         jbe     .ring
         mov     eax, TCP_MSS_RING
 .ring:
-%if UNDI_BLOB
+%if UNDI_BLOB || RX_LESS
         imul    eax, [undi_window]
 %else
         imul    eax, eax, TCP_WINDOW_FRAMES
@@ -285,9 +287,7 @@ tcp_segment:
         cmp     byte [tcp_state], TCP_ALL_CLOSED
         jne     .drop
         mov     bl, TCP_ACK             ; both FINs are acknowledged: say so, and that was it
-        call    tcp_send_flags
-        mov     ax, [tcp_error]
-        jmp     tcp_drop
+        jmp     tcp_last
 .reset:
         test    eax, eax                ; RFC 5961, 3: only the exact number
         jnz     tcp_challenge
@@ -617,7 +617,7 @@ tcp_store:
         je      .known
 .next:
         add     di, OOO_size
-        cmp     di, scratch + TCP_SLOTS * OOO_size
+        cmp     di, [tcp_slots_end]
         jb      .slot
         test    bx, bx
         jz      .out
@@ -672,6 +672,6 @@ tcp_slots:
         ret
 .next:
         add     si, OOO_size
-        cmp     si, scratch + TCP_SLOTS * OOO_size
+        cmp     si, [tcp_slots_end]
         jb      .slot
         ret

@@ -20,7 +20,7 @@ extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_ring_wnd, tcp_rcv_edge, tcp_heard, tcp_rto,
 extern tcp_timer, tcp_timer_at, tcp_retries, tcp_progress, tcp_ack_now, tcp_ack_count, tcp_resend
 extern tcp_abort_error, tcp_rto_set, tcp_next_record, tx_first, tx_count
 extern seg_seq, seg_ack, seg_end, seg_flags
-extern scratch, swap_eax, tcp_sack, tcp_slot, cmd_active
+extern scratch, swap_eax, tcp_sack, tcp_slot, tcp_slots_count, tcp_slots_end, cmd_active
 %if TCP_WIDE
 extern tcp_rcv_scale
 %endif
@@ -351,10 +351,10 @@ tcp_sack_option:
         mov     bp, di
         mov     eax, TCP_OPTION_SACK
         stosd
-        mov     cx, TCP_SLOTS
+        mov     cx, [tcp_slots_count]
         mov     si, [tcp_slot]
 .slot:
-        cmp     si, scratch + TCP_SLOTS * OOO_size
+        cmp     si, [tcp_slots_end]
         jb      .here
         mov     si, scratch
 .here:
@@ -405,10 +405,10 @@ tcp_header:
         xchg    eax, ebp
         stosd                           ; and on in the order of the structure
         xchg    eax, ebp
-        BSWAP   eax
+        call    swap_eax
         stosd
         xchg    eax, esi
-        BSWAP   eax
+        call    swap_eax
         stosd
         mov     al, TCP_OFFSET
         test    bl, TCP_SYN

@@ -6,7 +6,7 @@
 ; at the interrupt controller while it is opened.
 %include "romgen.inc"
 %include "undi_client.inc"
-%if UNDI_BLOB
+%if UNDI_BLOB || RX_LESS
   %include "net.inc"
 %endif
 
@@ -26,7 +26,7 @@ global undi_masked:function
 global undi_clear:function
 global undi_pxe:data
 global undi_pxenv:data
-%if UNDI_BLOB
+%if UNDI_BLOB || RX_LESS
 global undi_window:data
 %endif
 
@@ -35,6 +35,12 @@ extern error_detail
 extern ev_laa, ev_link_delay
 extern time_now
 extern undi_cs_seg, undi_ds_seg
+%if RX_LESS
+extern memory_rx_less
+extern undi.nic_rx_less
+global undi_window_frames
+undi_window_frames equ TCP_WINDOW_FRAMES
+%endif
 
 BSS undi
 undi_entry:     resd 1          ; the !PXE's entry point, 0 = none
@@ -51,8 +57,10 @@ undi_level:     resb 1
 undi_dead:      resb 1          ; 1 = in this mode of the processor the adapter cannot be reached
         alignb  4
 net_tx_frame:   resb UNDI_TX_FRAME
-%if UNDI_BLOB
+%if UNDI_BLOB || RX_LESS
 undi_window:    resd 1          ; frames that TCP may ask for at once
+%endif
+%if UNDI_BLOB
 undi_collected: resw 1          ; bytes in undi_pieces
 undi_pieces:    resb UNDI_FRAME_MAX     ; a frame that comes in pieces
 %endif
@@ -132,6 +140,11 @@ undi_open:
         jbe     .window
         mov     ax, TCP_WINDOW_FRAMES
 .window:
+        mov     [undi_window], ax
+%endif
+%if RX_LESS
+        mov     ax, TCP_WINDOW_FRAMES
+        sub     ax, [memory_rx_less]
         mov     [undi_window], ax
 %endif
         mov     bp, [undi_block + p_information.int_number]
@@ -245,6 +258,11 @@ undi_load:
         mov     [undi_pxenv], eax
         mov     eax, [undi_block + p_loader.pxe_off]
         mov     [undi_pxe], eax
+%if RX_LESS
+        mov     es, [undi_ds_seg]
+        mov     ax, [memory_rx_less]
+        mov     [es:undi.nic_rx_less], ax
+%endif
         les     di, [undi_pxe]
         cmp     dword [es:di + pxe.signature], '!PXE'
         jne     .no_pxe

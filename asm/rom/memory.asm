@@ -1,11 +1,15 @@
-; Memory of one instance: DGROUP, the UNDI's data, the UNDI's code, in one block.
+; Memory of one instance: the UNDI's code, DGROUP, the UNDI's data, in one block.
 ;
 ; Code and data that is often written do not share a page: processors and, much more, emulators pay
 ; for each write next to code that they have translated (QEMU's TCG: three times as slow altogether).
-; So the block begins with a page, the UNDI's code stands in pages of its own behind the rest (its last
-; one may have the top of base memory in it), and of DGROUP, whose first bytes are code, the first page is seldom written (rom.ld.j2).
+; So the block begins with a page, and of DGROUP, whose first bytes are code, the first page is seldom
+; written (rom.ld.j2). The UNDI's data ends with its receive buffers: base memory has fewer of them.
 %include "romgen.inc"
 %include "rom.inc"
+%if RX_LESS
+%include "undi.inc"
+%include "undi/nic/virtio.inc"
+%endif
 %if WITH_PXE
 %include "pxe.inc"
 %endif
@@ -18,11 +22,17 @@ global memory_paragraphs:data
 global memory_pmm:data
 global memory_base_before:data
 global memory_base_after:data
+%if RX_LESS
+global memory_rx_less:data
+%endif
 global undi_cs_seg:data
 global undi_ds_seg:data
 
 extern ibft_table
 extern undi_id_header
+%if RX_LESS
+extern pci_read8, pci_read32, rom_bdf
+%endif
 extern dgroup_dwords           ; size of DGROUP with its stack, by the linker
 extern dgroup_paragraphs
 extern pmm_call, pmm_find
@@ -31,6 +41,7 @@ extern rom_end
 BASE_MEMORY_MIN equ 256         ; KiB that must be left for the system
 PAGE            equ 4096 / 16   ; in paragraphs
 PAGE_KIB        equ 4
+CAPS_MAX        equ 48          ; more do not fit into 256 bytes
 PMM_FAILED      equ -1          ; function not supported; 0 = no memory
 
 BSS memory
@@ -41,6 +52,9 @@ memory_base_before:     resw 1  ; KiB at 40:13 before and after where base memor
 memory_base_after:      resw 1
 undi_cs_seg:            resw 1
 undi_ds_seg:            resw 1
+%if RX_LESS
+memory_rx_less:         resw 1  ; receive buffers that there is no room for
+%endif
 
 INITCODE memory
 ;---------------------------------------------------------------------------
@@ -52,68 +66,113 @@ INITCODE memory
 ; needs:    a BIOS in POST (PMM); 400 bytes of stack
 ;---------------------------------------------------------------------------
 memory_allocate:
-        mov     ax, [cs:undi_id_header + undi_rom_id.data_size]
-        call    .paragraphs
-        add     ax, dgroup_paragraphs
-        call    .pages
-        xchg    di, ax                  ; DI = from the block's start to the UNDI's code
         mov     ax, [cs:undi_id_header + undi_rom_id.code_size]
 %if WITH_PXE
         add     ax, PXE_HOOK_ROOM + 15  ; begins with a paragraph
 %endif
         call    .paragraphs
-        add     ax, di
-        xchg    bx, ax                  ; BX = of all
+        xchg    di, ax                  ; DI = from the block's start to DGROUP
+        mov     ax, [cs:undi_id_header + undi_rom_id.data_size]
+        call    .paragraphs
+        lea     bx, [di + dgroup_paragraphs]
+        add     bx, ax                  ; BX = of all
 %if PLACE_PMM
         push    bx
-        xchg    ax, bx
-        call    .pages                  ; what lies behind is somebody's who may write to it often
-        xchg    bx, ax
+        add     bx, PAGE - 1            ; to whole pages: a block is aligned as its size is
+        mov     bl, 0
         call    memory_from_pmm
         pop     si
-        jnc     .got
+        jnc     .pmm
         mov     bx, si
 %endif
-%if PLACE_BASE                          ; behind it is the top of base memory
+%if PLACE_BASE
+  %if RX_LESS
+        call    memory_less
+  %endif
         call    memory_from_base
         jnc     .got
 %endif
         FAIL    NO_MEMORY
+.pmm:
+        xor     si, si                  ; there is room for all buffers
 .got:                                   ; AX = segment, EDX = address by PMM or 0, CX = KiB before
-        push    di
-        push    cx
-        mov     es, ax
         push    ax
+        push    cx
+        add     ax, di
+        mov     es, ax
         mov     cx, dgroup_dwords
         xor     eax, eax
         xor     di, di
         rep stosd
-        pop     ax
         pop     cx
-        pop     di
+        pop     ax
         mov     [es:memory_base_before], cx
-        mov     [es:memory_segment], ax
+        mov     [es:memory_segment], es
         mov     [es:memory_paragraphs], bx
         mov     [es:memory_pmm], edx
-        mov     bx, ax
-        shr     bx, 6                   ; base memory is taken in whole KiB
-        mov     [es:memory_base_after], bx
-        add     di, ax
-        mov     [es:undi_cs_seg], di
-        mov     di, dgroup_paragraphs
-        add     di, ax
-        mov     [es:undi_ds_seg], di
+%if RX_LESS
+        mov     [es:memory_rx_less], si
+%endif
+        mov     [es:undi_cs_seg], ax
+        shr     ax, 6                   ; base memory is taken in whole KiB
+        mov     [es:memory_base_after], ax
+        mov     ax, es
+        add     ax, dgroup_paragraphs
+        mov     [es:undi_ds_seg], ax
+        mov     ax, es
         clc
-        ret
-.pages:                                 ; AX paragraphs -> rounded up to whole pages
-        add     ax, PAGE - 1
-        mov     al, 0
         ret
 .paragraphs:                            ; AX bytes -> paragraphs
         add     ax, 15
         rcr     ax, 1                   ; with the carry: up to 64 KiB
         shr     ax, 3
         ret
+
+%if RX_LESS
+;---------------------------------------------------------------------------
+; memory_less - base memory has fewer receive buffers
+; in:       BX = paragraphs; GS = the ROM whose adapter it is
+; out:      BX = paragraphs, SI = buffers fewer
+; clobbers: ECX, flags
+; needs:    nothing
+;---------------------------------------------------------------------------
+memory_less:
+  %ifidn NIC_NAME, "virtio"
+        ; A legacy device has queues as long as it likes (undi/nic/virtio.asm): it gets all the room.
+        push    di
+        push    bx
+        mov     bx, [gs:rom_bdf]
+        mov     si, CAPS_MAX            ; a list may run in a circle
+        mov     di, PCI_CAPABILITIES
+        call    pci_read8
+.capability:
+        and     cx, 0FCh
+        jz      .legacy
+        mov     di, cx
+        call    pci_read32
+        rol     ecx, 8
+        cmp     cx, PCI_CAP_VENDOR << 8 | VIRTIO_WINDOW
+        je      .modern
+        shr     ecx, 16                 ; CL = the next one
+        dec     si
+        jnz     .capability
+.legacy:
+        pop     bx
+        pop     di
+        xor     si, si
+        ret
+.modern:
+        pop     bx
+        pop     di
+        mov     si, RX_LESS
+        sub     bx, RX_LESS * FRAME_BUFFER / 16
+        ret
+  %else
+        mov     si, RX_LESS
+        sub     bx, RX_LESS * FRAME_BUFFER / 16
+        ret
+  %endif
+%endif
 
 ;---------------------------------------------------------------------------
 ; memory_from_pmm - permanent conventional memory from the POST Memory Manager

@@ -40,7 +40,7 @@ INITCODE name
 name_main:
         call    pmm_find
         jc      .done
-        mov     eax, dgroup_paragraphs + 1
+        mov     eax, dgroup_paragraphs + EV_TEXT_MAX / 16 + 1
         mov     cx, PMM_CONVENTIONAL
         xor     dx, dx                  ; PMM_ALLOCATE
         call    pmm_call

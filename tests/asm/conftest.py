@@ -123,6 +123,23 @@ def io_programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Pro
     }
 
 
+@pytest.fixture(scope="session")
+def virtio_program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """The virtio device's ROM."""
+    built = build(Project(ROOT, tmp_path_factory.mktemp("build-virtio")), "iscsi-virtio")
+    return Program.load(built.elf)
+
+
+@pytest.fixture
+def virtio_machine(
+    virtio_program: Program,
+    contracts: dict[str, Contract],
+    asm_coverage: Coverage,
+) -> Machine:
+    """A fresh machine with the virtio device's ROM; no UNDI."""
+    return Machine(virtio_program, contracts, coverage=asm_coverage)
+
+
 @pytest.fixture
 def make_io(
     io_programs: dict[str, tuple[Program, Program]],

@@ -135,7 +135,6 @@ def test_error_names_variable_and_line(machine: Machine) -> None:
 
 
 def test_only_the_first_warnings_are_printed(machine: Machine) -> None:
-    machine.room_for_texts()
     offer(machine, TEXT + b"".join(b"New%d=1\n" % i for i in range(6)))
     assert verdict(machine) is None
     lines = machine.console.split("\r\n")[1:]

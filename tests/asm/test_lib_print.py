@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from bench.machine import ROM_SEGMENT, Machine
+from bench.machine import OVERLAY_SEGMENT, ROM_SEGMENT, Machine
 
 from romgen.catalog import DETAIL_KINDS, ErrorEntry, load_errors
 
@@ -85,7 +85,6 @@ def test_a_bios_that_loses_registers_does_no_harm(machine: Machine) -> None:
 
 
 DETAIL = 0x0A000102
-OOO_SIZE = 4 + 4 + 1460  # a segment that TCP keeps out of order
 DETAILS = {
     "none": "",
     "ip": " (2.1.0.10)",
@@ -107,38 +106,39 @@ def test_each_error_of_the_table_in_one_line(
     name = "dual_machine" if error.number >= NETWORK_BOOT else "machine"
     machine: Machine = request.getfixturevalue(name)
     machine.set("error_detail", DETAIL, 4)
-    machine.set("undi_level", 1, 1)  # so it is unpacked to scratch
     machine.call("error_print", ax=error.number)
     detail = DETAILS[error.detail]
     assert machine.console == f"RG-{error.number} {error.text}{detail}: {error.check}\r\n"
 
 
 def test_a_number_outside_the_table_is_still_printed(machine: Machine) -> None:
-    machine.set("undi_level", 1, 1)
     machine.call("error_print", ax=9999)
     assert machine.console == "RG-9999 \r\n"
 
 
-def test_before_the_undi_is_there_its_memory_is_used(machine: Machine) -> None:
-    """Scratch may hold the boot variables then."""
-    machine.room_for_texts()
-    before = machine.bytes_of("scratch", 8192)
+def test_in_a_copy_of_the_rom_the_texts_are_unpacked_behind_it(machine: Machine) -> None:
+    machine.set("boot_code", ROM_SEGMENT + 1)  # so we run in a copy
+    behind = (ROM_SEGMENT + machine.address("overlay_work")) * 16
+    size = machine.address("error_paragraphs") * 16
+    machine.allow(behind, size, "the copy's scratch memory")
+    elsewhere = (OVERLAY_SEGMENT + machine.address("overlay_work")) * 16
+    before = machine.read(elsewhere, size)
     machine.call("error_print", ax=ERRORS[0].number)
     assert machine.console == f"RG-{ERRORS[0].number} {ERRORS[0].text}: {ERRORS[0].check}\r\n"
-    assert machine.bytes_of("scratch", 8192) == before
+    assert any(machine.read(behind, size))
+    assert machine.read(elsewhere, size) == before
 
 
-def test_without_memory_the_number_alone(machine: Machine) -> None:
+def test_data_segment_stays_as_it_is(machine: Machine) -> None:
+    """The boot variables' text and segments out of order stand there, and behind it."""
+    size = machine.stack_top + machine.address("ev_text_room")
+    stack = machine.address("stack_bottom"), machine.stack_top
+    before = bytearray(machine.read(machine.data, size))
     machine.call("error_print", ax=ERRORS[0].number)
-    assert machine.console == f"RG-{ERRORS[0].number} \r\n"
-
-
-def test_nothing_of_the_texts_is_taken_for_segments(machine: Machine) -> None:
-    """What TCP keeps out of order is forgotten: its memory held the texts."""
-    machine.set("undi_level", 1, 1)
-    machine.call("error_print", ax=ERRORS[0].number)
-    kept = machine.bytes_of("scratch", 6 * OOO_SIZE)
-    assert [kept[at + 4 : at + 8] for at in range(0, len(kept), OOO_SIZE)] == [bytes(4)] * 6
+    after = bytearray(machine.read(machine.data, size))
+    for memory in (before, after):
+        memory[slice(*stack)] = bytes(stack[1] - stack[0])
+    assert after == before
 
 
 def test_no_memory_is_told_without_any(machine: Machine) -> None:

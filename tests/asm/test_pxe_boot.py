@@ -67,7 +67,6 @@ class World:
         machine.set("memory_base_after", BASE)
         machine.set("memory_base_before", 639)
         machine.set("undi_cs_seg", UNDI_CODE_SEGMENT)
-        machine.room_for_texts()
 
     def _undi_open(self) -> None:
         assert self.machine.reg("bx") == OURS

@@ -34,6 +34,8 @@ def named(
     pmm = PostMemoryManager(machine, 0, (address, free))
     machine.allow(TEMPORARY, 0x10000, "temporary memory")
     machine.allow(0x10 * 4, 4, "vector 10h")
+    texts = (ROM_SEGMENT + machine.address("overlay_work")) * 16  # where a copy's would be
+    machine.allow(texts, machine.address("error_paragraphs") * 16, "errors' texts")
     machine.rom_writable()
     del machine.interrupts[0x10]  # the vector counts
     vector, before = machine.read(0x10 * 4, 4), byte_sum(machine)

@@ -11,6 +11,7 @@ from peer.stack import Stack
 from peer.tcp import TcpPeer, connected
 
 SIZE = 700
+OOO_SIZE = 4 + 4 + 1460
 Blocks = list[tuple[int, int]]
 
 
@@ -107,3 +108,26 @@ def test_a_new_connection_begins_without_it(stack: Stack) -> None:
     assert not stack.connect().cf
     stack.take()
     assert stack.machine.get("tcp_sack", 1) == 0
+
+
+def test_until_the_login_is_over_one_segment_is_kept(stack: Stack) -> None:
+    """The login's texts are in the memory of the others."""
+    machine = stack.machine
+    stack.answer_arp()
+    peer = TcpPeer(stack, options=syn_options(1460))
+    assert not stack.connect().cf
+    stack.take()
+    behind = machine.address("scratch") + OOO_SIZE
+    texts = bytes(range(1, 252)) * 13
+    machine.write(machine.data + behind, texts)
+    first = peer.seq
+    told = [blocks(send(stack, peer, first, index)) for index in (2, 1, 3)]
+    assert told == [[piece(first, 2)]] * 3
+    assert machine.read(machine.data + behind, len(texts)) == texts
+    peer.send(random.Random(0).randbytes(SIZE), seq=first)
+    stack.poll()
+    stack.take()
+    assert stack.received == random.Random(0).randbytes(SIZE)
+    stack.machine.call("tcp_slots_all")
+    told = [blocks(send(stack, peer, first, index)) for index in (3, 5)]
+    assert told == [[piece(first, 3)], [piece(first, 5), piece(first, 3)]]

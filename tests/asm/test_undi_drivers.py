@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from bench.contract import Contract
 from bench.coverage import Coverage
-from bench.machine import UNDI_CODE_SEGMENT, Machine
+from bench.machine import UNDI_CODE_SEGMENT, UNDI_DATA_SEGMENT, Machine
 from bench.program import Program
 from conftest import ROOT
 from models.e1000 import E1000
@@ -35,6 +35,24 @@ def virtio(modern: bool, legacy: bool) -> Callable[[Machine], Virtio]:
     return lambda machine: Virtio(machine, modern=modern, legacy=legacy)
 
 
+LESS = 8 * 1536
+"""Bytes that base memory has not for receive buffers: nics.toml."""
+GUARD = b"\xdb"
+
+
+def in_base(model: Callable[[Machine], Any]) -> Callable[[Machine], Any]:
+    """The adapter of a ROM with less memory; what lies behind is somebody else's."""
+
+    def make(machine: Machine) -> Any:
+        assert machine.undi is not None
+        machine.set("memory_rx_less", LESS // 1536)
+        machine.shorten("UNDI data", LESS)
+        machine.write(UNDI_DATA_SEGMENT * 16 + machine.undi.data_size - LESS, GUARD * LESS)
+        return model(machine)
+
+    return make
+
+
 # name -> layout, model, frames that it takes at once
 ADAPTERS: dict[str, tuple[str, Callable[[Machine], Any], int]] = {
     "e1000": ("iscsi-e1000", E1000, 14),
@@ -47,6 +65,8 @@ ADAPTERS: dict[str, tuple[str, Callable[[Machine], Any], int]] = {
     "virtio-modern": ("iscsi-virtio", virtio(True, False), 13),
     "virtio-legacy": ("iscsi-virtio", virtio(False, True), 8),
     "vmxnet3": ("iscsi-vmxnet3", Vmxnet3, 15),
+    "e1000-base": ("iscsi-e1000", in_base(E1000), 6),
+    "virtio-base": ("iscsi-virtio", in_base(virtio(True, True)), 5),
 }
 
 
@@ -91,11 +111,14 @@ def make(
 
 
 @pytest.fixture(params=list(ADAPTERS))
-def adapter(request: pytest.FixtureRequest, make: Maker) -> Client:
+def adapter(request: pytest.FixtureRequest, make: Maker) -> Iterator[Client]:
     layout, model, _ = ADAPTERS[request.param]
     client = make(layout, model)
     client.name = request.param  # type: ignore[attr-defined]
-    return client
+    yield client
+    if client.name.endswith("-base"):  # type: ignore[attr-defined]
+        tail = UNDI_DATA_SEGMENT * 16 + client.undi.data_size - LESS
+        assert client.machine.read(tail, LESS) == GUARD * LESS
 
 
 def nic(client: Client) -> Any:

@@ -29,6 +29,7 @@ BSS nic_e1000
 rx_ring:        resb RX_RING * e1000_rx_size
 tx_ring:        resb TX_RING * e1000_tx_size
 rctl:           resd 1          ; as written: writing it again makes QEMU deaf for a second
+rx_ring_end:    resw 1          ; descriptors in use
 rx_next:        resw 1          ; index of the descriptor that is filled next
 rx_used:        resw 1          ; descriptors behind it that are not given back yet
 tx_next:        resw 1
@@ -322,6 +323,10 @@ e1000_open:
         mov     eax, [nic_linear]
         add     eax, rx_buffers
         mov     cx, RX_RING
+%if RX_LESS
+        sub     cx, [nic_rx_less]
+%endif
+        mov     [rx_ring_end], cx
 .rx:
         ; 82545 and 82546, first revision: no buffer across a 64 KiB line (erratum 23)
         mov     edx, eax
@@ -356,9 +361,16 @@ e1000_open:
         call    e1000_put
         cmp     si, e1000_opened_end
         jb      .register
+        movzx   eax, word [rx_ring_end]
+        shl     eax, 4
+%if e1000_rx_size != 1 << 4
+  %error e1000_open shifts by 4
+%endif
+        mov     di, E1000_RDLEN
+        call    e1000_put
         call    e1000_filter            ; RCTL before RDT: QEMU gives a frame that waits to a
-        xor     eax, eax                ; receiver that has buffers and is not enabled, and loses it
-        mov     al, RX_RING - 1
+        movzx   eax, word [rx_ring_end] ; receiver that has buffers and is not enabled, and loses it
+        dec     ax
         mov     di, E1000_RDT
         jmp     e1000_put
 .done:
@@ -370,7 +382,6 @@ RODATA nic_e1000
         dd      %2
 %endmacro
 e1000_opened:
-        E1000_VALUE E1000_RDLEN, RX_RING * e1000_rx_size
         E1000_VALUE E1000_TDLEN, TX_RING * e1000_tx_size
         E1000_VALUE E1000_TIPG, TIPG_COPPER
         E1000_VALUE E1000_TCTL, TCTL_EN | TCTL_PSP | TCTL_CT | TCTL_COLD
@@ -592,7 +603,7 @@ e1000_give_back:
         shl     di, 4
         mov     byte [di + rx_ring + e1000_rx.status], 0
         inc     cx
-        cmp     cx, RX_RING
+        cmp     cx, [rx_ring_end]
         jb      .advance
         xor     cx, cx
 .advance:
@@ -607,7 +618,8 @@ e1000_give_back:
         movzx   eax, word [rx_next]
         dec     ax
         jns     .write
-        mov     ax, RX_RING - 1
+        mov     ax, [rx_ring_end]
+        dec     ax
 .write:
         mov     di, E1000_RDT
         jmp     e1000_put

@@ -86,6 +86,7 @@ queue_size:     resw 1
 tx_most:        resw 1          ; frames that may be going out at once; a mask
 rx_places:      resw RX_FRAMES  ; buffers
 rx_count:       resw 1
+rx_end:         resw 1          ; of the room for rings and receive buffers
 rx_seen:        resw 1          ; entries of the used ring that are done
 rx_held:        resw 1          ; first descriptor of the frame that is with the client, + 1; 0 = none
 window_register: resw 1         ; the vreg that the window shows, 0 = none
@@ -369,6 +370,14 @@ virtio_layout:
         jne     .align
         mov     dx, VIRTIO_PAGE - 1
 .align:
+%if RX_LESS
+        imul    di, [nic_rx_less], FRAME_BUFFER
+        neg     di
+        add     di, rx_buffers_end
+        mov     [rx_end], di
+%else
+        mov     word [rx_end], rx_buffers_end
+%endif
         mov     word [rx_count], 0
         mov     di, rx_buffers          ; DI = first byte that is free
         mov     eax, [nic_linear]
@@ -407,10 +416,9 @@ virtio_layout:
         shl     di, 3
         add     di, ax
         add     di, virtq_used_size + 2
-        cmp     di, rx_buffers_end + 1
-        cmc
+        mov     ax, [rx_end]
+        cmp     ax, di
         jc      .done
-        mov     ax, rx_buffers_end
         call    .fill
         mov     ax, [rx_count]
         dec     ax                      ; one may be with the client
@@ -580,7 +588,7 @@ virtio_rings:
         push    ds
         pop     es
         mov     di, rx_buffers
-        mov     cx, rx_buffers_end
+        mov     cx, [rx_end]
         sub     cx, di
         xor     ax, ax
         mov     [rx_seen], ax

@@ -39,6 +39,7 @@ ROM_SEGMENT = 0xC800
 DATA_SEGMENT = 0x7000
 UNDI_CODE_SEGMENT = 0x9000
 UNDI_DATA_SEGMENT = 0x9200
+OVERLAY_SEGMENT = 0x1000
 CALLER_STACK = 0x6000  # linear base of the BIOS stack, one page below to three above
 SENTINEL = (0xF000, 0xFFF0)  # where a call returns to
 PAGE = 0x1000
@@ -146,7 +147,7 @@ class Machine:
         self.data = DATA_SEGMENT * 16
         size = rom.symbols.get("data_segment_size", 0) or rom.data_size + stack_size
         self.stack_top = rom.symbols.get("stack_top", size)
-        size = max(size, self.stack_top)
+        size = max(size, self.stack_top + rom.symbols.get("ev_text_room", 0))
         self.map(self.data, size)
         self._allowed.append((self.data, size, "data segment"))
         bottom = rom.symbols.get("stack_bottom", rom.data_size)
@@ -154,6 +155,11 @@ class Machine:
         for name in ("boot_code", "boot_rom"):  # as bcv_open does
             if name in rom.symbols:
                 self.set(name, ROM_SEGMENT)
+        if "error_paragraphs" in rom.symbols:  # where error_print unpacks its texts
+            texts = (OVERLAY_SEGMENT + rom.symbols["overlay_work"]) * 16
+            self.allow(texts, rom.symbols["error_paragraphs"] * 16, "errors' texts")
+        if "undi_window_frames" in rom.symbols:  # as undi_open does
+            self.set("undi_window", rom.symbols["undi_window_frames"], 4)
         if undi is not None:
             self._place(undi, UNDI_CODE_SEGMENT * 16, writable=True)
             self.map(UNDI_DATA_SEGMENT * 16, undi.data_size)
@@ -191,16 +197,16 @@ class Machine:
         elif not yes and entry in self._allowed:
             self._allowed.remove(entry)
 
-    def room_for_texts(self) -> None:
-        """The memory of the UNDI's data, to which error_print unpacks its texts before it runs."""
-        size = self.address("undi_data_size")
-        self.allow(UNDI_DATA_SEGMENT * 16, size, "the UNDI's data")
-        self.set("undi_ds_seg", UNDI_DATA_SEGMENT)
-
     def allow(self, linear: int, size: int, what: str = "buffer") -> None:
         """Lets the code write to [linear, linear+size)."""
         self.map(linear, size)
         self._allowed.append((linear, size, what))
+
+    def shorten(self, what: str, by: int) -> None:
+        """The last bytes of the area called so are nobody's."""
+        ((at, size, _),) = (entry for entry in self._allowed if entry[2] == what)
+        self._allowed.remove((at, size, what))
+        self._allowed.append((at, size - by, what))
 
     def buffer(self, size: int, content: bytes = b"", writable: bool = True) -> int:
         """Linear address of a new buffer: it ends with a page, the next one is not mapped."""

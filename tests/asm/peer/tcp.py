@@ -105,12 +105,13 @@ class TcpPeer:
 
 
 def connected(stack: Stack, **options: object) -> TcpPeer:
-    """A connection with all frames of its beginning taken, and a command under way on it."""
+    """A connection behind its login, all frames of its beginning taken, a command under way."""
     stack.answer_arp()
     peer = TcpPeer(stack, **options)  # type: ignore[arg-type]
     result = stack.connect()
     assert not result.cf, f"connect failed: {result.ax}"
     stack.take()
+    stack.machine.call("tcp_slots_all")
     stack.machine.set("cmd_active", 1, 1)
     stack.machine.set("tcp_patience", stack.machine.get("tcp_rto", 4))  # by the login's segments
     return peer
