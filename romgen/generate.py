@@ -21,7 +21,8 @@ from romgen.catalog import DETAIL_KINDS, WINDOWS, ErrorEntry, Nic, load_errors, 
 from romgen.error_rows import ErrorRows
 from romgen.errors import RomgenError, shown
 from romgen.ev.table import Table, load_table
-from romgen.layout import KEYS, Layout, read_layout
+from romgen.init_pack import WORK
+from romgen.layout import FRAME_BUFFER, KEYS, Layout, read_layout
 from romgen.layout_file import LayoutFolder
 from romgen.project import Project, write_atomic
 from romgen.version import current
@@ -127,6 +128,8 @@ class Inputs:
             "rows": ErrorRows(printed),
             "detail_kinds": DETAIL_KINDS,
             "windows": WINDOWS,
+            "frame_buffer": FRAME_BUFFER,
+            "unpack_work": WORK,
             "formats": self.formats,
             "constants": self.constants,
             "ev": self.ev,

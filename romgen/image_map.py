@@ -135,6 +135,7 @@ def image_map(
 ) -> dict[str, Any]:
     """The map of an image as JSON-ready data; all sizes and addresses in bytes.
 
+    `base_less` is what an instance does without where its memory is base memory.
     used: bytes of the ROM file, packed; those of sections, files and symbols are the linked ones
     """
     size = -(-used // BLOCK) * BLOCK
@@ -156,6 +157,7 @@ def image_map(
             "undi_code": undi.value("undi_code_size"),
             "undi_data": undi.value("undi_data_size"),
         },
+        "base_less": layout.base_less,
         "rom": _part(rom, rom_map, sources),
         "undi": _part(undi, undi_map, sources),
     }

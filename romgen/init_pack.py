@@ -29,6 +29,8 @@ TREE = 256
 BEFORE_SHIFT = 6
 """From the byte before to the number of the tree."""
 HALF = 128
+WORK = 1168
+"""Bytes of scratch memory of `unpack`: the models, and what else it keeps."""
 RATE = 4
 ROUND = 8
 LOW = 1 << 12

@@ -23,6 +23,8 @@ IMAGE_MAX = 255 * BLOCK
 """The size byte of the ROM header counts blocks."""
 EV_TEXT_MAX = 4096
 
+FRAME_BUFFER = 1536
+"""Bytes of one buffer of our UNDI: a frame (undi/include/driver.inc)."""
 UNIVERSAL = "universal"
 """Name for `nic` in a layout with several drivers, listed in `nics`."""
 
@@ -172,6 +174,11 @@ class Layout:
         if self.with_pxe or not self.nic.base_frames:
             return 0
         return max(0, self.memory.rx_frames - self.nic.base_frames)
+
+    @property
+    def base_less(self) -> int:
+        """Bytes that base memory does not give of the UNDI's data."""
+        return self.rx_less * FRAME_BUFFER
 
     @property
     def with_iscsi(self) -> bool:

@@ -16,6 +16,7 @@ from romgen.elf import Program, read_program
 from romgen.elf_tidy import drop_constants, table_names
 from romgen.errors import EXIT_FINDINGS, RomgenError
 from romgen.generate import Generator, render
+from romgen.init_pack import WORK
 from romgen.layout import BLOCK, Layout
 from romgen.project import write_atomic
 from romgen.undi_blob import Blob
@@ -24,8 +25,6 @@ UNDI_FILE = "undi.bin"
 EV_FILE = "ev_block.bin"
 TOO_LONG = "relocation truncated to fit"
 """What ld says where an address does not fit into 16 bits."""
-UNPACK_WORK = 1168
-"""Bytes of scratch memory that asm/lib/unpack.asm needs (UNPACK_PARAGRAPHS in macros.inc)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def _link(
     script = render(
         generator.environment,
         f"{name}.ld.j2",
-        {**context, "tables": tables, "block": BLOCK, "unpack_work": UNPACK_WORK},
+        {**context, "tables": tables, "block": BLOCK, "unpack_work": WORK},
         project.root,
     )
     write_atomic(work / f"{name}.ld", script)

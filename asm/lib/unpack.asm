@@ -20,12 +20,15 @@ struc unpack_work               ; scratch memory of the caller's
 .distance       resw 1          ; of the last match
 .end            resw 1
 endstruc
+%if unpack_work_size > UNPACK_PARAGRAPHS * 16
+  %error romgen/init_pack.py says that unpack needs less
+%endif
 
 CODE unpack
 ;---------------------------------------------------------------------------
 ; unpack - packed bytes to plain ones
 ; in:       DS:SI = packed; ES:0 = room; CX = plain bytes wanted, up to a cut of the packer's;
-;           FS:0 = 1168 bytes of scratch memory
+;           FS:0 = UNPACK_PARAGRAPHS of scratch memory
 ; out:      nothing
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, flags
 ; needs:    30 bytes of stack

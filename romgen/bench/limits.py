@@ -24,7 +24,7 @@ PIECES = (127, 64, 8, 1)
 AVERAGE = re.compile(r"iops average (\d+)")
 COUNTS = Path("tests/asm/counts.json")
 PER_KIB = "_per_kib"
-BASE_KIB, PAGE_KIB = 639, 4
+BASE_KIB, PAGE_KIB, PARAGRAPH = 639, 4, 16
 ONE_LAYOUT, ALL = "iscsi-e1000", "all"
 BUILD_PATIENCE = 120.0
 
@@ -74,17 +74,18 @@ def costs_table(project: Project, nics: Sequence[str]) -> str:
         memory = known["memory"]
         lines.append(
             f"| {name} | {known['image']['size']:,} | {known['image']['resident']:,} "
-            f"| {sum(memory.values()):,} | {base_memory(memory)} KiB |"
+            f"| {sum(memory.values()):,} | {base_memory(memory, known['base_less'])} KiB |"
         )
     return "\n".join(lines) + "\n"
 
 
-def base_memory(memory: Mapping[str, int]) -> int:
-    """KiB by which 40:13 falls below an EBDA of 1 KiB (asm/rom/memory.asm): the UNDI's code begins
-    with a page, and so does all of it."""
-    page = PAGE_KIB * 1024
-    before = -(-(memory["data"] + memory["stack"] + memory["undi_data"]) // page) * page
-    below = BASE_KIB - -(-(before + memory["undi_code"]) // 1024)
+def base_memory(memory: Mapping[str, int], less: int) -> int:
+    """KiB by which 40:13 falls below an EBDA of 1 KiB (asm/rom/memory.asm): it begins with a page.
+
+    less: bytes of the UNDI's data that base memory does not give
+    """
+    paragraphs = sum(-(-size // PARAGRAPH) for size in memory.values()) - less // PARAGRAPH
+    below = BASE_KIB - -(-paragraphs * PARAGRAPH // 1024)
     return BASE_KIB - below // PAGE_KIB * PAGE_KIB
 
 

@@ -14,6 +14,7 @@ from bench.machine import (
 from test_rom_init import OURS, adapter
 from test_rom_memory import PostMemoryManager, base_memory
 
+from romgen import init_pack
 from romgen.build import Built
 from romgen.formats.option_rom import rom_header
 from romgen.init_pack import pack
@@ -38,7 +39,7 @@ def unpacked(machine: Machine, packed: bytes, size: int) -> bytes:
     machine.map(PACKED, 0x10000)
     machine.write(PACKED, packed)
     machine.allow(PLAIN, size, "plain bytes")
-    machine.allow(WORK, 1168, "scratch memory")
+    machine.allow(WORK, init_pack.WORK, "scratch memory")
     machine.call("unpack", check=False, ds=PACKED >> 4, si=0, es=PLAIN >> 4, fs=WORK >> 4, cx=size)
     return machine.read(PLAIN, size)
 

@@ -86,11 +86,13 @@ def test_what_stands_beside_the_ratios(tmp_path: Path) -> None:
         costs_table(project, ["e1000"])
     (tmp_path / "iscsi-e1000.map.json").write_text(
         '{"image": {"size": 32256, "resident": 23048}, '
-        '"memory": {"data": 1000, "stack": 24, "undi_data": 4000, "undi_code": 976}}'
+        '"memory": {"data": 1000, "stack": 24, "undi_data": 4000, "undi_code": 976}, '
+        '"base_less": 0}'
     )
-    assert "| iscsi-e1000 | 32,256 | 23,048 | 6,000 | 11 KiB |" in costs_table(project, ["e1000"])
-    memory = {"data": 19984, "stack": 3072, "undi_data": 29742, "undi_code": 3408}
-    assert base_memory(memory) == 59
+    assert "| iscsi-e1000 | 32,256 | 23,048 | 6,000 | 7 KiB |" in costs_table(project, ["e1000"])
+    memory = {"data": 15200, "stack": 3072, "undi_data": 29744, "undi_code": 3434}
+    assert base_memory(memory, 0) == 51
+    assert base_memory(memory, 8 * 1536) == 39
     assert "| e1000 | 3 MiB/s |" in raw_table({"e1000": 3072.0})
 
 
