@@ -119,7 +119,8 @@ class Batch:
 
     def good(self, units: Sequence[Unit]) -> bool:
         """Wait for these units; True where all were assembled."""
-        return not any(job()[0] for unit, job in self._jobs if unit in units)
+        results = [job()[0] for unit, job in self._jobs if unit in units]
+        return not any(results)
 
     def finish(self) -> str:
         """Wait for all; returns nasm's warnings.

@@ -194,6 +194,16 @@ def test_one_that_fails_does_not_stop_the_others(tiny_project: Project) -> None:
     assert (tiny_project.build / f"{NAME}-other.map.json").is_file()
 
 
+def test_a_mistake_in_the_first_of_many_sources(tiny_project: Project) -> None:
+    """Those behind it are not waited for in vain."""
+    second_layout(tiny_project)
+    append(tiny_project, "asm/lib/a.asm", '%include "romgen.inc"\nCODE a\n mov ax\n')
+    for number in range(60):
+        append(tiny_project, f"asm/lib/b{number}.asm", f'%include "romgen.inc"\nCODE b{number}\n')
+    for outcome in build_all(tiny_project, [NAME, f"{NAME}-other"]):
+        assert outcome.error is not None and "asm/lib/a.asm:3" in str(outcome.error)
+
+
 def test_two_at_once(tiny_project: Project) -> None:
     second_layout(tiny_project)
     code = (
