@@ -146,7 +146,7 @@ install_packages() {
 
 wanted=$(cat $requirements/*.txt | cksum)
 packages=$(missing_packages)
-if [ -z "$packages" ] && [ -x .venv/bin/python ] && [ -f "$stamp" ] &&
+if [ -z "$packages" ] && [ -x .venv/bin/python ] && [ -x .venv/bin/romgen ] && [ -f "$stamp" ] &&
     [ "$(cat "$stamp")" = "$wanted" ]; then
     exit 0
 fi
@@ -180,6 +180,13 @@ fi
 say "installing the Python packages for '$goal'"
 .venv/bin/python -m pip install --disable-pip-version-check --quiet --use-pep517 \
     -r "$requirements/$goal.txt" || fail "pip failed: the packages of $requirements/$goal.txt"
+# The command, from wherever it is called.
+cat >.venv/bin/romgen <<'EOF'
+#!/bin/sh
+bin=$(dirname "$(readlink -f "$0")")
+PYTHONPATH="$bin/../..${PYTHONPATH:+:$PYTHONPATH}" exec "$bin/python" -m romgen "$@"
+EOF
+chmod 755 .venv/bin/romgen
 for done_goal in $goals; do
     echo "$wanted" >".venv/.romgen-$done_goal"
 done

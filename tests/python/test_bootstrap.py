@@ -15,7 +15,8 @@ import pytest
 from romgen.project import ROOT
 
 SCRIPT = "tools/bootstrap.sh"
-PLAIN = ("sh", "cat", "cksum", "sort", "sed", "mkdir", "dirname", "rm", "id", "flock", "chmod")
+PLAIN = ("sh", "cat", "cksum", "sort", "sed", "mkdir", "dirname", "rm", "id", "flock", "chmod",
+         "readlink", "env")  # fmt: skip
 
 
 @pytest.fixture
@@ -119,6 +120,14 @@ def test_second_run_costs_nothing(clone: Path) -> None:
     (clone / ".venv" / "bin" / "python").symlink_to(clone / "bin" / "python")
     assert run(clone, "rom").returncode == 0
     assert "-r tools/requirements/rom.txt" in (clone / "calls").read_text()
+    command = subprocess.run(
+        [clone / ".venv" / "bin" / "romgen", "ev", "check"],
+        env={"PATH": str(clone / "bin")},
+        cwd="/",
+        check=False,
+    )
+    assert command.returncode == 0
+    assert (clone / "calls").read_text().endswith("-m romgen ev check\n")
     (clone / "calls").unlink()
     started = time.monotonic()
     done = run(clone, "rom")
