@@ -16,7 +16,7 @@ from romgen.compose import compose, pack_init, verify
 from romgen.errors import EXIT_FINDINGS, RomgenError, shown
 from romgen.ev.block import pack
 from romgen.image.version import stamp_built
-from romgen.image_map import image_map, read_pieces
+from romgen.image_map import block_size, image_map, read_pieces
 from romgen.layout import IMAGE_MAX, Layout
 from romgen.layout_rules import NO_RULES, check_rules, rule_sizes
 from romgen.link import EV_FILE, Linked, link_blob, link_rom, link_undi
@@ -24,7 +24,6 @@ from romgen.project import Project, write_atomic
 from romgen.source import Source
 from romgen.undi_blob import behind
 
-PAGE, KIB = 4096, 1024
 BLOCK_MAX = 0xFC00
 """Most memory of one instance, bytes: base memory from 90000h to 9FC00h. SeaBIOS clears what lies
 below before it boots, and its own data begins above."""
@@ -117,8 +116,7 @@ def _link(job: Job, ev_text: bytes, keep: Sequence[str]) -> _Programs:
 
 def _check_memory(layout: Layout, memory: dict[str, int]) -> None:
     """Raise where the block of asm/rom/memory.asm would be longer than it may be."""
-    data = memory["data"] + memory["stack"] + memory["undi_data"]
-    block = -(-data // PAGE) * PAGE + -(-memory["undi_code"] // KIB) * KIB
+    block = block_size(memory, layout.base_less)
     if block > BLOCK_MAX and layout.memory.place != "pmm":
         raise RomgenError(
             "memory-budget",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Rises when a reader of the JSON would have to change."""
+PARAGRAPH = 16
 
 _PIECE = re.compile(
     r"^ (?P<name>\.\S+)\s+(?P<address>0x[0-9a-f]+)\s+(?P<size>0x[0-9a-f]+)\s+(?P<object>\S+)$",
@@ -122,6 +123,14 @@ def _part(program: Program, map_file: Path, sources: dict[str, str]) -> dict[str
         "symbols": _symbol_rows(program, kept),
         "unused": [asdict(piece) for piece in dropped],
     }
+
+
+def block_size(memory: Mapping[str, int], less: int = 0) -> int:
+    """Bytes of the block that asm/rom/memory.asm takes, from an image's map.
+
+    less: what base memory does not give
+    """
+    return sum(-(-size // PARAGRAPH) * PARAGRAPH for size in memory.values()) - less
 
 
 def image_map(

@@ -16,6 +16,7 @@ from romgen.boot.pattern import SECTOR
 from romgen.boot.process import run_tool
 from romgen.boot.tgt import LISTEN, Lun, Tgtd
 from romgen.errors import EXIT_TOOL, RomgenError
+from romgen.image_map import block_size
 from romgen.project import Project
 
 LUN = 1
@@ -24,7 +25,7 @@ PIECES = (127, 64, 8, 1)
 AVERAGE = re.compile(r"iops average (\d+)")
 COUNTS = Path("tests/asm/counts.json")
 PER_KIB = "_per_kib"
-BASE_KIB, PAGE_KIB, PARAGRAPH = 639, 4, 16
+BASE_KIB, PAGE_KIB = 639, 4
 ONE_LAYOUT, ALL = "iscsi-e1000", "all"
 BUILD_PATIENCE = 120.0
 
@@ -84,8 +85,7 @@ def base_memory(memory: Mapping[str, int], less: int) -> int:
 
     less: bytes of the UNDI's data that base memory does not give
     """
-    paragraphs = sum(-(-size // PARAGRAPH) for size in memory.values()) - less // PARAGRAPH
-    below = BASE_KIB - -(-paragraphs * PARAGRAPH // 1024)
+    below = BASE_KIB - -(-block_size(memory, less) // 1024)
     return BASE_KIB - below // PAGE_KIB * PAGE_KIB
 
 
