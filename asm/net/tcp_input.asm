@@ -7,7 +7,6 @@ global tcp_options:function
 global seg_seq:data, seg_ack:data, seg_end:data, seg_wnd:data, seg_flags:data
 
 %if UNDI_BLOB || RX_LESS
-extern swap_eax
 extern undi_window
 %endif
 extern net_now, ip_checksum, iscsi_rx, scratch, error_detail

@@ -98,11 +98,15 @@ def pxe_machine(
     return Machine(rom, contracts, undi, coverage=asm_coverage)
 
 
+def rom_of(layout: str, folders: pytest.TempPathFactory) -> Program:
+    """The ROM of a layout, built into a folder of this session's own."""
+    return Program.load(build(Project(ROOT, folders.mktemp(f"build-{layout}")), layout).elf)
+
+
 @pytest.fixture(scope="session")
 def dual_program(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """A ROM with both kinds of boot."""
-    built = build(Project(ROOT, tmp_path_factory.mktemp("build-dual")), "dual-e1000")
-    return Program.load(built.elf)
+    return rom_of("dual-e1000", tmp_path_factory)
 
 
 @pytest.fixture
@@ -126,8 +130,7 @@ def io_programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Pro
 @pytest.fixture(scope="session")
 def virtio_program(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """The virtio device's ROM."""
-    built = build(Project(ROOT, tmp_path_factory.mktemp("build-virtio")), "iscsi-virtio")
-    return Program.load(built.elf)
+    return rom_of("iscsi-virtio", tmp_path_factory)
 
 
 @pytest.fixture
