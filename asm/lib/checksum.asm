@@ -78,7 +78,7 @@ checksum_whole:
 ; checksum_fold - the checksum from a running sum
 ; in:       EAX = running sum
 ; out:      AX = its one's complement, folded to 16 bits, as it is stored in a header;
-;           EAX = that; ZF = 1: it is 0, as that of a block that contains its right checksum
+;           ZF = 1: it is 0, as that of a block that contains its right checksum
 ; clobbers: EAX, flags
 ; needs:    nothing
 ;---------------------------------------------------------------------------
@@ -89,7 +89,6 @@ checksum_fold:
         add     ax, dx
         adc     ax, 0
         not     ax
-        movzx   eax, ax
         pop     edx
         test    ax, ax
         ret

@@ -87,7 +87,7 @@ tcp_recover:    resd 1          ; NewReno: snd_max when recovery began (RFC 6582
 tcp_rto:        resd 1          ; ms
 tcp_srtt:       resd 1          ; 8 * smoothed round trip, ms; 0 = no sample yet
 tcp_rttvar:     resd 1          ; 4 * its variation
-tcp_rtt_min:    resd 1          ; the shortest round trip so far, ms, at least 1
+tcp_rtt_min:    resd 1          ; the shortest round trip so far, ms
 tcp_rtt_seq:    resd 1          ; the sample is taken when this is acknowledged
 tcp_rtt_start:  resd 1
 tcp_timer_at:   resd 1          ; when the timer expires

@@ -159,12 +159,13 @@ tcp_rtt_sample:
         jne     tcp_rto_set.out
         mov     eax, [net_now]
         sub     eax, [tcp_rtt_start]
-        jnz     .measured
-        inc     ax                      ; faster than the clock can tell
-.measured:
         cmp     eax, [tcp_rtt_min]
-        jae     .smooth
+        jae     .known
         mov     [tcp_rtt_min], eax
+.known:
+        test    eax, eax
+        jnz     .smooth
+        inc     ax                      ; faster than the clock can tell
 .smooth:
         mov     edx, [tcp_srtt]
         shr     edx, 3
