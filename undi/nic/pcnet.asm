@@ -259,6 +259,12 @@ pcnet_open:
         mov     ax, CSR3_IDONM | CSR3_MERRM | CSR3_BABLM
         mov     di, CSR3
         call    pcnet_put
+        mov     ax, CSR4_MASKS | CSR4_DPOLL
+        inc     di
+%if CSR4 != CSR3 + 1
+  %error pcnet_open takes CSR4 behind CSR3
+%endif
+        call    pcnet_put
         lea     eax, [ebx + init_block]
         mov     di, CSR1
         call    pcnet_put
