@@ -6,6 +6,7 @@ global tcp_timers:function
 global tcp_rtt_sample:function
 global tcp_rto_set:function
 
+extern time_now
 extern net_now, arp_request, ev_io_timeout
 extern tcp_state, tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_mss, tcp_cwnd, tcp_recover
 extern tcp_recovery, tcp_dup_acks, tcp_resend
@@ -147,7 +148,7 @@ tcp_timers:
 
 ;---------------------------------------------------------------------------
 ; tcp_rtt_sample - a measured round trip: smooth it, set the time-out (RFC 6298, 2)
-; in:       tcp_rtt_start, net_now
+; in:       tcp_rtt_start
 ; out:      tcp_srtt, tcp_rttvar, tcp_rto; no sample is being taken any more
 ; clobbers: EAX, EDX, flags
 ; needs:    DS = SS = DGROUP
@@ -157,7 +158,7 @@ tcp_rtt_sample:
         mov     byte [tcp_rtt_on], 0
         cmp     byte [time_held], 0
         jne     tcp_rto_set.out
-        mov     eax, [net_now]
+        call    time_now                ; net_now may be older than the round trip where the machine is busy
         sub     eax, [tcp_rtt_start]
         cmp     eax, [tcp_rtt_min]
         jae     .known
