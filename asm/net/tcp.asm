@@ -13,7 +13,6 @@ global tcp_snd_scale:data, tcp_rcv_scale:data
 %if TCP_WIDE = 2
 global tcp_hole_at:data
 %endif
-global tcp_forget_slots:function
 global tcp_slots_all:function
 global tcp_connect:function
 global tcp_close:function
