@@ -3,8 +3,7 @@
 
 global undi_loader:function
 extern undi_image, undi_code_size, undi_data_size
-extern packed_source
-extern unpack
+extern packed_plain
 
 struc loader_frame              ; what stands on the stack
 .regs           resb 32         ; PUSHAD
@@ -58,13 +57,9 @@ undi_loader:
         push    bp
         push    ds
         push    fs
-        mov     ax, dx                  ; the UNDI's data as scratch memory
-        call    packed_source
-        jc      .lost
+        mov     fs, dx                  ; the UNDI's data as scratch memory
         mov     cx, undi_code_size
-        call    unpack
-        clc
-.lost:
+        call    packed_plain
         pop     fs
         pop     ds
         pop     bp

@@ -1,19 +1,17 @@
 ; Short waits with interrupts off: counter 0 of the 8254, which a BIOS runs in mode 2 or 3.
-; Mode 3 counts by two. A wait is made for that, and is twice as long where the mode is 2.
+; Mode 3 counts by two: the unit is half a clock.
 %include "driver.inc"
+%include "lib.inc"
 
 global timer_start:function
 global timer_expired:function
 global timer_wait:function
 
-PIT_COUNTER0    equ 0x40
-PIT_CONTROL     equ 0x43
-PIT_LATCH0      equ 0
-PIT_MS          equ 2 * 1193182 / 1000
+PIT_UNITS_MS    equ PIT_UNITS_SECOND / 1000
 TIMER_CALLS_MS  equ 4096        ; more reads than a machine can do in 1 ms: the end, if the PIT stands
 
 BSS undi_timer
-timer_left:     resd 1          ; counts
+timer_left:     resd 1          ; units
 timer_calls:    resd 1
 timer_last:     resw 1
 
@@ -27,7 +25,7 @@ CODE undi_timer
 ;---------------------------------------------------------------------------
 timer_start:
         movzx   ecx, cx
-        imul    eax, ecx, PIT_MS
+        imul    eax, ecx, PIT_UNITS_MS
         mov     [timer_left], eax
         shl     ecx, 12
 %if TIMER_CALLS_MS != 1 << 12
@@ -41,12 +39,14 @@ timer_start:
 ;---------------------------------------------------------------------------
 ; timer_read - counter 0
 ; in:       nothing
-; out:      AX = count, which goes down
-; clobbers: AX, flags
+; out:      AX = count, which goes down; DL = status
+; clobbers: AX, DL, flags
 ;---------------------------------------------------------------------------
 timer_read:
-        mov     al, PIT_LATCH0
+        mov     al, PIT_READ_BACK
         out     PIT_CONTROL, al
+        in      al, PIT_COUNTER0
+        mov     dl, al
         in      al, PIT_COUNTER0
         mov     ah, al
         in      al, PIT_COUNTER0
@@ -60,17 +60,20 @@ timer_read:
 ; clobbers: EAX, flags
 ;---------------------------------------------------------------------------
 timer_expired:
-        push    edx
+        push    dx
         call    timer_read
-        mov     dx, [timer_last]
-        mov     [timer_last], ax
-        sub     dx, ax
-        movzx   edx, dx
-        sub     [timer_left], edx
+        xchg    [timer_last], ax
+        sub     ax, [timer_last]
+        movzx   eax, ax
+        test    dl, PIT_STATUS_SQUARE
+        jnz     .units
+        add     eax, eax
+.units:
+        pop     dx
+        sub     [timer_left], eax
         jb      .done
         sub     dword [timer_calls], 1
 .done:
-        pop     edx
         ret
 
 ;---------------------------------------------------------------------------

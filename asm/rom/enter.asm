@@ -9,9 +9,9 @@
 
 global rom_run:function
 global overlay_make:function
-global packed_source:function
+global packed_plain:function
 
-extern copy_linear
+extern copy_from_linear
 extern error_print_no_memory
 extern init_size, overlay_dwords, overlay_paragraphs, overlay_work, undi_image, undi_paragraph
 extern pmm_call, pmm_find
@@ -164,15 +164,12 @@ overlay_make:
         mov     cx, overlay_dwords
         rep movsd
         mov     ax, dx
+        add     ax, overlay_work
+        mov     fs, ax
         add     dx, undi_paragraph
         mov     es, dx
-        add     ax, overlay_work
-        call    packed_source
-        jc      .lost
         mov     cx, init_size
-        call    unpack
-        clc
-.lost:
+        call    packed_plain
         pop     ax
         pop     edx
         pop     bp
@@ -184,33 +181,29 @@ overlay_make:
         FAIL    NO_MEMORY
 
 ;---------------------------------------------------------------------------
-; packed_source - the packed part: in the ROM, or where init has taken it (packed_save)
-; in:       CS = the ROM; AX = segment with room for unpack's scratch memory and init_size bytes
-; out:      CF = 0, DS:SI = packed, FS = scratch memory; CF = 1: out of reach, or not there any more
-; clobbers: AX, ECX, ESI, EDI, FS, flags
+; packed_plain - the packed part, plain: made so from the ROM, or as init has put it elsewhere (packed_save)
+; in:       CS = the ROM; ES:0 = room; CX = plain bytes wanted, up to a cut of the packer's;
+;           FS:0 = UNPACK_PARAGRAPHS of scratch memory
+; out:      CF = 0; CF = 1: out of reach, or not there any more
+; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, flags
 ; needs:    as copy_linear; who calls restores DS
 ;---------------------------------------------------------------------------
-packed_source:
-        mov     fs, ax
+packed_plain:
         push    cs
         pop     ds
         mov     si, [rom_header.packed]
 %if PACKED_MOVES
-        mov     ecx, [rom_header.packed_far]
-        jecxz   .here
+        cmp     dword [rom_header.packed_far], 0
+        je      .here
         cmp     byte [rom_header.packed_users], 1
         jb      .done                   ; it was given back (packed_done)
-        add     ax, UNPACK_PARAGRAPHS
-        mov     ds, ax
-        movzx   edi, ax
-        shl     edi, 4
-        mov     esi, ecx
-        mov     ecx, init_size
-        call    copy_linear
-        mov     si, 0                   ; CF stays
-.done:
-        ret
+        mov     esi, [rom_header.packed_far]
+        xor     di, di
+        movzx   ecx, cx
+        jmp     copy_from_linear
 .here:
 %endif
+        call    unpack
         clc
+.done:
         ret

@@ -9,7 +9,7 @@ global packed_save:function
 
 extern bcv_caller
 extern boot_bdf, boot_rom
-extern copy_linear
+extern copy_to_linear
 extern dgroup_dwords, dgroup_paragraphs
 extern ev_boot_protocol, ev_load, ev_lun, ev_target_name
 extern init_paragraphs, init_size
@@ -21,6 +21,7 @@ extern print_char, print_message
 extern rom_store, rom_store_dword
 extern scratch
 extern stack_top
+extern undi_image
 
 %define name_text scratch
 
@@ -164,8 +165,8 @@ name_int10:
 
 %if PACKED_MOVES
 ;---------------------------------------------------------------------------
-; packed_save - what is packed in the ROM goes to extended memory, so that the ROM can do without
-; in:       GS = the ROM, still writable
+; packed_save - what is packed in the ROM goes to extended memory, plain, so that the ROM can do without
+; in:       CS = the copy of the ROM with everything plain; GS = the ROM, still writable
 ; out:      rom_header.packed_far and packed_users, where there is such memory
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, ES, flags
 ; needs:    a BIOS in POST; 400 bytes of stack
@@ -177,13 +178,11 @@ packed_save:
         test    eax, eax
         jz      .done
         xchg    edi, eax
-        xor     esi, esi
-        mov     si, gs
-        shl     esi, 4
-        movzx   ecx, word [gs:rom_header.packed]
-        add     esi, ecx
+        push    cs
+        pop     es
+        mov     si, undi_image
         mov     ecx, init_size
-        call    copy_linear
+        call    copy_to_linear
         jc      .done
         mov     edx, edi
         push    gs

@@ -78,8 +78,8 @@ def kept_elsewhere(machine: Machine, built: Built) -> None:
     """A second place with the ROM as init leaves it, its packed part overwritten by another ROM."""
     rom = as_in_the_file(machine, built, IN_THE_FILE)
     extended(machine)
-    start = machine.address("undi_image")
-    machine.write(KEPT_AT, rom[start:])
+    start, end = machine.address("undi_image"), machine.address("rom_end")
+    machine.write(KEPT_AT, machine.rom.code[start:end])
     machine.write(IN_THE_FILE * 16 + start, b"\xcc" * (len(rom) - start))
     machine.write(IN_THE_FILE * 16 + USERS, b"\1")
     machine.write(IN_THE_FILE * 16 + PACKED_FAR, KEPT_AT.to_bytes(4, "little"))
@@ -90,7 +90,7 @@ def kept_elsewhere(machine: Machine, built: Built) -> None:
     machine.set("undi_bdf", OURS)
 
 
-def test_the_rom_is_shorter_and_unpacks_from_elsewhere(machine: Machine, built: Built) -> None:
+def test_the_rom_is_shorter_and_what_it_needs_is_elsewhere(machine: Machine, built: Built) -> None:
     rom, _ = initialised(machine, built)
     start, end = machine.address("undi_image"), machine.address("rom_end")
     size = machine.read(ROM_SEGMENT * 16 + 2, 1)[0] * BLOCK
@@ -102,7 +102,7 @@ def test_the_rom_is_shorter_and_unpacks_from_elsewhere(machine: Machine, built: 
     assert data.image_length * BLOCK == data.max_runtime_length * BLOCK == size
     assert header.undi_rom_id
     assert (header.packed_users, header.packed_far) == (1, KEPT_AT)
-    assert machine.read(KEPT_AT, len(rom) - start) == rom[start:]
+    assert machine.read(KEPT_AT, end - start) == machine.rom.code[start:end]
 
     machine.write(ROM_SEGMENT * 16 + start, b"\xcc" * (len(rom) - start))
     result = machine.call("overlay_make")
@@ -137,7 +137,7 @@ def test_with_nothing_to_boot_the_rom_stays_whole(
     whole(machine, rom)
 
 
-def test_the_loader_unpacks_from_elsewhere(machine_with_undi: Machine, built: Built) -> None:
+def test_the_loader_takes_the_undi_from_elsewhere(machine_with_undi: Machine, built: Built) -> None:
     machine = machine_with_undi
     kept_elsewhere(machine, built)
     check_loader(machine)
@@ -208,7 +208,7 @@ def test_the_last_boot_vector_gives_the_block_back(machine: Machine) -> None:
     assert byte_sum(machine) == before
     machine.call("packed_done", fs=ROM_SEGMENT)  # a vector that runs twice
     assert pmm.calls == [(2, KEPT_AT)]
-    assert machine.call("packed_source", check=False, ax=0x5000).cf
+    assert machine.call("packed_plain", check=False, cx=16).cf
 
 
 def test_where_the_rom_cannot_be_written_the_block_stays(machine: Machine) -> None:

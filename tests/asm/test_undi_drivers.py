@@ -566,6 +566,16 @@ def test_vmxnet3_tells_its_producer_where_it_is_wanted(make: Maker) -> None:
     assert nic(client).produced == [16, 17, 18]
 
 
+@pytest.mark.parametrize("mode", [2, 3])
+def test_e1000_is_given_10_ms_to_reset_however_the_timer_counts(make: Maker, mode: int) -> None:
+    client = loaded(make("iscsi-e1000", E1000))
+    pit = client.machine.ports.pit
+    pit.mode = mode
+    started = pit.ms
+    assert start(client) == OK
+    assert 10 <= pit.ms - started <= 11
+
+
 def test_e1000e_address_from_the_eeprom(make: Maker) -> None:
     client = loaded(make(*ADAPTERS["e1000e"][:2]))
     nic(client).hide_mac()
