@@ -14,52 +14,57 @@ CODE checksum
 ; clobbers: EAX, flags
 ; needs:    nothing
 ;---------------------------------------------------------------------------
-; Dwords are added: 2^32 - 1 is a multiple of 2^16 - 1, so the folded sum is that of the words.
+; Dwords are added: 2^32 - 1 is a multiple of 2^16 - 1, so the folded sum is that of the words. Carries are
+; counted: in a chain of ADC, each needs the flags of the one before, which costs QEMU's TCG a call.
 checksum_add:
         push    ecx
         push    edx
+        push    bx
         push    si
-        mov     dx, cx
+        mov     bx, cx
+        xor     edx, edx                ; carries
         shr     cx, 4
         jz      .dwords
-        clc
 .paragraph:
-        adc     eax, [es:si]
-        adc     eax, [es:si + 4]
-        adc     eax, [es:si + 8]
-        adc     eax, [es:si + 12]
-        lea     si, [si + 16]           ; LEA and DEC leave the carry alone
+        add     eax, [es:si]
+        adc     edx, 0
+        add     eax, [es:si + 4]
+        adc     edx, 0
+        add     eax, [es:si + 8]
+        adc     edx, 0
+        add     eax, [es:si + 12]
+        adc     edx, 0
+        add     si, 16
         dec     cx
         jnz     .paragraph
-        adc     eax, 0
 .dwords:
-        mov     cx, dx
+        mov     cx, bx
         and     cx, 0Fh
         shr     cx, 2
         jz      .word
-        clc
 .dword:
-        adc     eax, [es:si]
-        lea     si, [si + 4]
+        add     eax, [es:si]
+        adc     edx, 0
+        add     si, 4
         dec     cx
         jnz     .dword
-        adc     eax, 0
 .word:
-        xor     ecx, ecx
-        test    dl, 2
+        test    bl, 2
         jz      .byte
-        mov     cx, [es:si]
+        movzx   ecx, word [es:si]
+        add     edx, ecx
         inc     si
         inc     si
 .byte:
-        test    dl, 1
+        test    bl, 1
         jz      .last
-        movzx   edx, byte [es:si]       ; an odd byte counts as if a zero followed
-        add     ecx, edx
+        movzx   ecx, byte [es:si]       ; an odd byte counts as if a zero followed
+        add     edx, ecx
 .last:
-        add     eax, ecx
+        add     eax, edx
         adc     eax, 0
         pop     si
+        pop     bx
         pop     edx
         pop     ecx
         ret

@@ -28,7 +28,7 @@ extern udp_taken
 NET_DRAIN       equ 2 * RX_FRAMES       ; frames in one call of net_poll at most
 ; Segments that make an ACK due while more are waiting. RFC 1122, 4.2.3.2, recommends two; what the
 ; peer waits for is the window, and behind the last segment that is there comes an ACK in any case.
-ACK_EVERY       equ 4
+ACK_EVERY       equ 6
 VLAN_VID        equ 0FFFh               ; VLAN number in the tag control word
 
 BSS net

@@ -34,14 +34,14 @@ def acks(stack: Stack) -> list[Segment]:
 
 
 def test_in_order(stack: Stack, peer: TcpPeer) -> None:
-    content = data(5 * 1440)
+    content = data(8 * 1440)
     for start in range(0, len(content), 1440):
         peer.write(content[start : start + 1440])
     stack.poll()
-    assert stack.received == content and stack.rx_calls == [1440] * 5
+    assert stack.received == content and stack.rx_calls == [1440] * 8
     sent = acks(stack)
-    assert sent[-1].ack == peer.seq
-    assert len(sent) == 2  # every fourth segment, and one when nothing more has come
+    # every sixth segment, and one when nothing more has come
+    assert [peer.seq - segment.ack for segment in sent] == [2 * 1440, 0]
     assert all(segment.flags == ACK and segment.window == WINDOW for segment in sent)
 
 
@@ -100,14 +100,14 @@ def test_without_a_command_the_ack_waits_for_the_next_one(stack: Stack, peer: Tc
     assert [(segment.data, segment.ack) for segment in acks(stack)] == [(b"", peer.seq)]
 
 
-def test_without_a_command_every_fourth_segment_is_acknowledged(
+def test_without_a_command_every_sixth_segment_is_acknowledged(
     stack: Stack, peer: TcpPeer
 ) -> None:
     stack.machine.set("cmd_active", 0, 1)
-    for _ in range(9):
+    for _ in range(14):
         peer.write(b"x" * 100)
     stack.poll()
-    assert [peer.seq - segment.ack for segment in acks(stack)] == [500, 100]
+    assert [peer.seq - segment.ack for segment in acks(stack)] == [800, 200]
 
 
 def test_a_silent_peer_that_owes_data_is_reminded(stack: Stack, peer: TcpPeer) -> None:
