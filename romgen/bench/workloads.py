@@ -13,6 +13,8 @@ RACERS = ("e1000", "virtio")
 POWER_ON = "power-on"
 GRUB, LINUX_FIRST, LINUX_LAST = "grub", "linux-first", "linux-last"
 LONG_TICKS = 30 * 18
+LOSS_TICKS = 4 * 18
+"""Where the time goes into pauses, one second has too few of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,15 @@ def _delayed(ms: int, goals: dict[int, float]) -> list[Workload]:
     ]
 
 
+def _lossy(sectors: int) -> Workload:
+    return Workload(
+        f"loss-1-read-{sectors}",
+        f"{sectors} sectors, in order, 1 % loss",
+        "loss-1",
+        Row("read", sectors, ticks=LOSS_TICKS),
+    )
+
+
 GOALS_DELAYED = {127: 1.2, 64: 1.2, 8: 3.0}
 WORKLOADS = (
     Workload(
@@ -109,8 +120,8 @@ WORKLOADS = (
     *_delayed(2, GOALS_DELAYED),
     *_delayed(5, GOALS_DELAYED),
     *_delayed(20, {}),
-    Workload("loss-1-read-127", "127 sectors, in order, 1 % loss", "loss-1", Row("read", 127)),
-    Workload("loss-1-read-8", "8 sectors, in order, 1 % loss", "loss-1", Row("read", 8)),
+    _lossy(127),
+    _lossy(8),
     Workload(
         "longest-127",
         "the longest of 10,000 calls, 127 sectors, in order",

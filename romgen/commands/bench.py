@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from romgen.bench import rival
@@ -48,7 +49,7 @@ def add_parser(sub: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, keep the pairs in build/bench.json (or the page's), print the table."""
+    """Measure, keep the pairs in build/bench.json (or the page's), print what was measured."""
     if args.list:
         for each in WORKLOADS:
             print(f"{each.group:<10}{each.name:<20}{each.title}")
@@ -76,10 +77,16 @@ def run(args: argparse.Namespace) -> int:
         ours = Side("this ROM", device, image, False)
         other = Side("iPXE", device, rival.rom(adapter, project.build), True)
         for number in range(args.pairs):
-            pairs += _pair(nic, ours, other, work, number + 1)
-            store(kept, pairs)
+            for found in _pair(nic, ours, other, work, number + 1):
+                pairs += found
+                store(kept, pairs)
     rows = ratios(pairs, WORKLOADS)
-    print(table(rows), end="")
+    shown = (
+        rows
+        if args.page
+        else [row for row in rows if row.nic in (args.nic or both) and row.workload in work]
+    )
+    print(table(shown), end="")
     if args.write or args.page:
         measured = list(dict.fromkeys(pair.nic for pair in pairs))
         beside = (
@@ -93,17 +100,17 @@ def run(args: argparse.Namespace) -> int:
         write_atomic(project.root / PLOT, plot(rows))
     else:
         write_atomic(project.build / Path(PLOT).name, plot(rows))
-    return EXIT_BOOT if any(row.held is False for row in rows) else EXIT_OK
+    return EXIT_BOOT if any(row.held is False for row in shown) else EXIT_OK
 
 
-def _pair(nic: str, ours: Side, other: Side, work: list[Workload], number: int) -> list[Pair]:
-    """Both ROMs once through every group of the workloads that has this many pairs."""
-    found = []
+def _pair(
+    nic: str, ours: Side, other: Side, work: list[Workload], number: int
+) -> Iterator[list[Pair]]:
+    """Both ROMs once through every group of the workloads that has so many pairs, one by one."""
     for group in GROUPS:
         mine = [each for each in work if each.group == group.name]
         if not mine or number > (group.pairs or number):
             continue
         print(f"{nic} {group.title}: {number}", flush=True)
         first, second = boot(ours, group, mine), boot(other, group, mine)
-        found += [Pair(nic, name, first[name], second[name]) for name in second]
-    return found
+        yield [Pair(nic, name, first[name], second[name]) for name in second]
