@@ -13,7 +13,7 @@ from bench.coverage import Coverage
 from bench.machine import UNDI_CODE_SEGMENT, UNDI_DATA_SEGMENT, Machine
 from bench.program import Program
 from conftest import ROOT
-from models.e1000 import E1000
+from models.e1000 import RDT, E1000
 from models.undi_client import Client
 from models.virtio import Virtio
 from models.vmxnet3 import Vmxnet3
@@ -564,6 +564,31 @@ def test_vmxnet3_tells_its_producer_where_it_is_wanted(make: Maker) -> None:
     nic(client).receive(frame(2))
     assert drain(client) == [frame(1), frame(2)]
     assert nic(client).produced == [16, 17, 18]
+
+
+@pytest.mark.parametrize("what", ["received", "sent"])
+def test_e1000_writes_its_tail_once_when_nothing_comes_for_a_while(make: Maker, what: str) -> None:
+    client = make("iscsi-e1000", E1000)
+    client.opened()
+    adapter = nic(client)
+    if what == "received":
+        adapter.receive(frame())
+        assert receive(client) == frame()
+    else:
+        assert send(client, frame()) == 0
+    held, before = adapter.regs[RDT], adapter.accesses
+    looks = 0
+    while adapter.accesses == before:
+        assert receive(client) is None
+        client.machine.release_buffers()
+        looks += 1
+    assert looks in range(255, 258)
+    assert adapter.accesses == before + 1
+    assert adapter.regs[RDT] == (0 if what == "received" else held)
+    for _ in range(600):
+        assert receive(client) is None
+        client.machine.release_buffers()
+    assert adapter.accesses == before + 1
 
 
 @pytest.mark.parametrize("mode", [2, 3])

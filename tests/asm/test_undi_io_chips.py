@@ -10,7 +10,10 @@ from models.eepro100 import Eepro100
 from models.io_nic import PORTS
 from models.io_rig import DONE, NO_NIC, OK, OWN, PEER, TRANSMIT_ERROR, Make, frame, op
 from models.ne2k import Ne2k
+from models.pcnet import Pcnet
 from models.rtl8139 import Rtl8139
+
+CSR4_DPOLL = 1 << 12
 
 
 def test_rtl8139_ring_that_makes_no_sense(make_io: Make) -> None:
@@ -55,6 +58,21 @@ def test_ne2k_data_port_that_never_ends(make_io: Make) -> None:
     nic.silent = False
     nic.receive(frame(9))
     assert rig.take() == [frame(9)]
+
+
+def test_pcnet_looks_at_its_transmit_ring_by_itself_at_first(make_io: Make) -> None:
+    """A new connection of QEMU's user network waits for its main loop, which those looks turn."""
+    rig = make_io("pcnet").opened()
+    nic = cast(Pcnet, rig.nic)
+    told = []
+    for _ in range(300):
+        assert rig.client.transmit([frame(dest=PEER)]) == OK
+        told.append(bool(nic.csr[4] & CSR4_DPOLL))
+        nic.machine.release_buffers()
+    assert told == [False] * 63 + [True] * 237
+    assert rig.close() == OK
+    assert rig.open() == OK
+    assert not nic.csr[4] & CSR4_DPOLL
 
 
 def test_pcnet_left_in_32_bit_mode(make_io: Make) -> None:

@@ -4,7 +4,7 @@
 ; Registers are reached through the I/O window (address, then data) where there is one that works,
 ; also in virtual-8086 mode; else in memory above 1 MiB. In a virtual machine each access is an exit,
 ; so that what can be known from the descriptors in memory is read there, and the receive tail is
-; written once for several frames.
+; written once for several frames, or when nothing has come for a while.
 %define E1000_CHIP
 %include "driver.inc"
 %include "undi/chip/e1000.inc"
@@ -35,6 +35,7 @@ rx_used:        resw 1          ; descriptors behind it that are not given back 
 tx_next:        resw 1
 rx_held:        resb 1          ; the frame at rx_next is with the client
 rx_partial:     resb 1          ; in the middle of a frame that is longer than a buffer
+rx_looks:       resb 1          ; at a ring with nothing new, since a frame came or went; 0: the tail is written
 eerd_form:      resw 1          ; EERD_SMALL or EERD_LARGE
 
 CODE nic_e1000
@@ -539,6 +540,7 @@ e1000_transmit:
         inc     si
         and     si, TX_RING - 1
         mov     [tx_next], si
+        mov     byte [rx_looks], 1
         movzx   eax, si
         mov     di, E1000_TDT
         jmp     e1000_put
@@ -597,7 +599,8 @@ e1000_give_back:
         xor     ax, ax
         xchg    al, [rx_held]
         test    al, al
-        jz      .tail
+        jz      .nothing
+        mov     byte [rx_looks], 1
         mov     di, [rx_next]
         mov     cx, di
         shl     di, 4
@@ -612,6 +615,7 @@ e1000_give_back:
 .tail:
         cmp     word [rx_used], E1000_RX_BATCH
         jb      .done
+.tell:
         call    e1000_enter
         jc      .done                   ; later, in a mode in which we can
         mov     word [rx_used], 0
@@ -623,6 +627,12 @@ e1000_give_back:
 .write:
         mov     di, E1000_RDT
         jmp     e1000_put
+.nothing:
+        cmp     byte [rx_looks], 0
+        je      .tail
+        inc     byte [rx_looks]
+        jz      .tell                   ; also where it is as it was: that makes QEMU look at its sockets, for
+        jmp     .tail                   ; which a new connection of its user network waits
 .done:
         ret
 

@@ -68,7 +68,7 @@ class Pcnet(IoNic):
 
     def _csr(self, number: int, value: int) -> None:
         if number:
-            if self.running:
+            if self.running and number != 4:  # Am79C972, CSR4: accessible always
                 raise ModelError(f"CSR{number} is written while the chip runs")
             self.csr[number] = value
             if 12 <= number <= 14:
