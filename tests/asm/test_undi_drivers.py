@@ -13,7 +13,7 @@ from bench.coverage import Coverage
 from bench.machine import UNDI_CODE_SEGMENT, UNDI_DATA_SEGMENT, Machine
 from bench.program import Program
 from conftest import ROOT
-from models.e1000 import RDT, E1000
+from models.e1000 import E1000, RDT
 from models.undi_client import Client
 from models.virtio import Virtio
 from models.vmxnet3 import Vmxnet3
