@@ -16,6 +16,7 @@ extern time_held
 extern time_tick
 extern net_now
 extern tcp_heard
+extern tcp_rtt_on
 extern tcp_probe
 
 KEEPALIVE_MS    equ 30000       ; silence after which the peer is asked: routers on the way forget a
@@ -38,6 +39,7 @@ int08_entry:
         call    int13_enter
         jc      .busy                   ; in the middle of INT 13h, which polls by itself
         mov     byte [time_held], 1
+        mov     byte [tcp_rtt_on], 0    ; the clock loses a piece: what it would measure is too short
         call    time_tick
         call    net_poll
         mov     eax, [net_now]

@@ -12,7 +12,6 @@ extern tcp_state, tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_mss, t
 extern tcp_recovery, tcp_dup_acks, tcp_resend
 extern tcp_rto, tcp_rtt_min, tcp_srtt, tcp_rttvar, tcp_rtt_on, tcp_rtt_start
 extern tcp_timer, tcp_timer_at, tcp_retries, tcp_progress
-extern time_held
 extern tcp_heard, tcp_patience, cmd_active
 extern tcp_halve, tcp_sendable, tcp_send, tcp_send_flags, tcp_send_syn, tcp_timer_start, tcp_fail
 
@@ -153,11 +152,8 @@ tcp_timers:
 ; clobbers: EAX, EDX, flags
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
-; In the timer tick the clock stands still, and the segment may have come long ago: no sample.
 tcp_rtt_sample:
         mov     byte [tcp_rtt_on], 0
-        cmp     byte [time_held], 0
-        jne     tcp_rto_set.out
         call    time_now                ; net_now may be older than the round trip where the machine is busy
         sub     eax, [tcp_rtt_start]
         cmp     eax, [tcp_rtt_min]

@@ -55,6 +55,15 @@ def ticks(machine: Machine) -> Ticks:
     return result
 
 
+def test_no_round_trip_is_measured_over_a_tick(ticks: Ticks) -> None:
+    """The clock loses what passed between its last look at the chip and the first tick."""
+    found = []
+    ticks.in_poll = lambda m: found.append(m.get("tcp_rtt_on", 1))
+    ticks.machine.set("tcp_rtt_on", 1, 1)
+    ticks.tick()
+    assert found == [0]
+
+
 @pytest.mark.parametrize("flags", [0, FLAG_IF, 0x0AD5, 0x0400])
 def test_bios_first_then_the_network(ticks: Ticks, flags: int) -> None:
     ticks.tick(flags)

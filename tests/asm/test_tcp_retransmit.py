@@ -203,21 +203,6 @@ def test_no_sample_from_what_was_sent_twice(stack: Stack) -> None:
     assert stack.idle and stack.machine.get("tcp_srtt", 4) == before
 
 
-def test_no_sample_in_the_timer_tick(stack: Stack) -> None:
-    """Its clock stands still: what came long after it was asked for seems to have come at once."""
-    peer = connected(stack)
-    names = ("tcp_srtt", "tcp_rtt_min", "tcp_rto")
-    before = [stack.machine.get(name, 4) for name in names]
-    stack.queue(b"x" * 48)
-    stack.poll()
-    peer.read()
-    stack.machine.set("time_held", 1, 1)
-    peer.send()
-    stack.poll()
-    stack.machine.set("time_held", 0, 1)
-    assert stack.idle and [stack.machine.get(name, 4) for name in names] == before
-
-
 @pytest.mark.parametrize("clock", [(1 << 31) - 300, (1 << 32) - 300])
 def test_clock_may_wrap(machine: Machine, clock: int) -> None:
     stack = Stack(machine, clock=clock)
