@@ -76,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
         image, _ = rom_for_layout(project, f"iscsi-{nic}")
         ours = Side("this ROM", device, image, False)
         other = Side("iPXE", device, rival.rom(adapter, project.build), True)
+        for side in (ours, other):
+            boot(side, GROUPS[0], [])  # does not count: the first one waits for files
         for number in range(args.pairs):
             for found in _pair(nic, ours, other, work, number + 1):
                 pairs += found
