@@ -203,6 +203,21 @@ def test_no_sample_from_what_was_sent_twice(stack: Stack) -> None:
     assert stack.idle and stack.machine.get("tcp_srtt", 4) == before
 
 
+def test_no_sample_once_a_timer_tick_has_ended_it(stack: Stack) -> None:
+    """Over a tick the clock loses a piece: what took long seems to have come at once."""
+    peer = connected(stack)
+    names = ("tcp_srtt", "tcp_rtt_min", "tcp_rto")
+    before = [stack.machine.get(name, 4) for name in names]
+    stack.queue(b"x" * 48)
+    stack.poll()
+    assert stack.machine.get("tcp_rtt_on", 1) == 1
+    peer.read()
+    stack.machine.set("tcp_rtt_on", 0, 1)  # as int08_entry does
+    peer.send()
+    stack.poll()
+    assert stack.idle and [stack.machine.get(name, 4) for name in names] == before
+
+
 @pytest.mark.parametrize("clock", [(1 << 31) - 300, (1 << 32) - 300])
 def test_clock_may_wrap(machine: Machine, clock: int) -> None:
     stack = Stack(machine, clock=clock)
