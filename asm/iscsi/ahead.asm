@@ -37,8 +37,7 @@ extern cmd_received
 extern iscsi_pump
 extern iscsi_deadline
 extern session_check
-extern deadline_after
-extern ev_io_timeout
+extern deadline_io
 extern net_now
 extern net_poll_again
 %if TCP_WIDE
@@ -85,8 +84,7 @@ ahead_take:
         jz      .none
         call    session_check
         jne     .none
-        mov     bx, ev_io_timeout
-        call    deadline_after
+        call    deadline_io
         mov     [iscsi_deadline], eax
         mov     eax, [net_now]
         sub     eax, [ahead_time]

@@ -100,7 +100,7 @@ cmd_flags:          resb 1              ; overflow and underflow,
 cmd_sense_length:   resw 1              ; bytes of the data segment that are in rx_data
 cmd_residual:       resd 1
 cmd_tag:            resd 1              ; initiator task tag; the first command gets the next one
-pump_turns:         resb 1
+pump_turns:         resw 1
                     alignb 4
 cmd_flush:          resd 1              ; how long its last bytes may wait for their acknowledgement
 seq_ttt:            resd 1              ; the sequence of Data-Out under way: its tag as on the wire
@@ -129,7 +129,7 @@ cmd_spoiled:        resb 1              ; 1: data or sense came with a wrong dig
 cmd_zeros_end:
 
 HOLE_MS         equ 1000                ; ms for which a loss is remembered
-PUMP_CLOCK      equ 128                 ; turns of iscsi_pump for each look at the clock
+PUMP_CLOCK      equ 1024                ; turns of iscsi_pump for each look at the clock
 
 CODE iscsi
 ;---------------------------------------------------------------------------
@@ -171,7 +171,7 @@ undi_unreachable:
 ;---------------------------------------------------------------------------
 iscsi_pump:
         mov     ax, net_poll
-        add     byte [pump_turns], 256 / PUMP_CLOCK
+        add     word [pump_turns], 65536 / PUMP_CLOCK
         jc      .poll
         mov     ax, net_poll_again
 .poll:

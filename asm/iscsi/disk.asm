@@ -33,13 +33,12 @@ extern session_check
 extern iscsi_pause
 extern iscsi_expired
 extern iscsi_deadline
-extern deadline_after
+extern deadline_io
 extern ahead_take
 extern ahead_note
 extern ahead_settle
 extern undi_dead
 extern undi_unreachable
-extern ev_io_timeout
 extern ev_target_ip2
 
 BSS iscsi
@@ -267,8 +266,7 @@ io_run:
 .protected:
         cmp     byte [undi_dead], 0
         jne     undi_unreachable
-        mov     bx, ev_io_timeout
-        call    deadline_after
+        call    deadline_io
         mov     [io_deadline], eax
 .again:
         mov     eax, [io_deadline]

@@ -9,7 +9,7 @@ global session_drop:function
 global session_switch:function
 global session_check:function
 global iscsi_pause:function
-global deadline_after:function
+global deadline_io:function
 global error_transient:function
 global login_redirect:function
 global session_target:data
@@ -149,29 +149,33 @@ session_switch:
 ;---------------------------------------------------------------------------
 ; deadline_connect - the time that one attempt to connect has
 ; in:       ev_connect_timeout
-; out:      iscsi_deadline
-; clobbers: EAX, BX, EDX, flags
+; out:      iscsi_deadline; net_now = time
+; clobbers: EAX, BX, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
 deadline_connect:
+        call    time_now
+        mov     [net_now], eax
         mov     bx, ev_connect_timeout
         call    deadline_after
         mov     [iscsi_deadline], eax
         ret
 
 ;---------------------------------------------------------------------------
-; deadline_after - the time in so many seconds
-; in:       BX = variable (word) with the seconds
-; out:      EAX = deadline; net_now = time
-; clobbers: EDX, flags
+; deadline_io - the time that a call of INT 13h has
+; in:       net_now
+; out:      EAX = deadline
+; clobbers: BX, flags
 ; needs:    DS = DGROUP
 ;---------------------------------------------------------------------------
-deadline_after:
-        call    time_now
-        mov     [net_now], eax
-        movzx   edx, word [bx]
-        imul    edx, edx, 1000
-        add     eax, edx
+; The clock is not looked at: each tick has set net_now, and where there are none the clock does not
+; lose more than a tick either. So the time may end 55 ms early.
+deadline_io:
+        mov     bx, ev_io_timeout
+deadline_after:                         ; fallthrough: BX = variable (word) with the seconds
+        movzx   eax, word [bx]
+        imul    eax, eax, 1000
+        add     eax, [net_now]
         ret
 
 ;---------------------------------------------------------------------------

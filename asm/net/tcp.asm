@@ -41,7 +41,7 @@ global tcp_mss:data, tcp_own_mss:data
 global tcp_cwnd:data, tcp_ssthresh:data, tcp_recover:data
 global tcp_rto:data, tcp_srtt:data, tcp_rttvar:data, tcp_rtt_seq:data, tcp_rtt_start:data
 global tcp_timer_at:data, tcp_timer:data, tcp_retries:data, tcp_progress:data, tcp_heard:data, tcp_patience:data
-global tcp_dup_acks:data, tcp_recovery:data, tcp_rtt_on:data
+global tcp_dup_acks:data, tcp_recovery:data, tcp_rtt_on:data, tcp_rtt_turn:data
 global tcp_ack_now:data, tcp_ack_count:data, tcp_resend:data
 global tcp_challenge_at:data, tcp_challenges:data, tcp_sack:data, tcp_slot:data
 global tcp_slots_end:data, tcp_slots_count:data
@@ -109,6 +109,7 @@ tcp_rtt_on:     resb 1          ; 1 = a sample is being taken
 tcp_ack_now:    resb 1          ; 1 = an ACK is due at once
 tcp_ack_count:  resb 1          ; segments received since the last ACK
 tcp_resend:     resb 1          ; 1 = send the segment at snd_una again
+tcp_rtt_turn:   resb 1          ; of RTT_EVERY
 tcp_challenges: resb 1
 tcp_sack:       resb 1          ; not 0: the peer understands selective acknowledgements
 %if TCP_WIDE

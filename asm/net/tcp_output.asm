@@ -12,11 +12,12 @@ global tcp_timer_start:function
 global tcp_reject:function
 global tcp_gather:function
 
-extern net_now, net_payload, ip_header, ip_checksum, ip_transmit, eth_dest, eth_answer, arp_mac
+extern net_now, time_now, net_payload, ip_header, ip_checksum, ip_transmit, eth_dest, eth_answer, arp_mac
 extern copy_from_linear
 extern tcp_state, tcp_ports, tcp_remote_ip, tcp_own_mss, tcp_mss
 extern tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_snd_wnd, tcp_max_wnd, tcp_cwnd
-extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_ring_wnd, tcp_rcv_edge, tcp_heard, tcp_rto, tcp_rtt_on, tcp_rtt_seq, tcp_rtt_start
+extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_ring_wnd, tcp_rcv_edge, tcp_heard, tcp_rto, tcp_rtt_on, tcp_rtt_seq
+extern tcp_rtt_start, tcp_rtt_turn, tcp_srtt
 extern tcp_timer, tcp_timer_at, tcp_retries, tcp_progress, tcp_ack_now, tcp_ack_count, tcp_resend
 extern tcp_abort_error, tcp_rto_set, tcp_next_record, tx_first, tx_count
 extern seg_seq, seg_ack, seg_end, seg_flags
@@ -29,6 +30,8 @@ TCP_BURST       equ 8           ; segments in one go: then look what the adapter
 ACK_WIDE        equ 8           ; segments for an ACK while nobody waits for one: a sender begins with ten
                                 ; (RFC 6928)
 ACK_PAUSE       equ 2           ; ms without a segment, then an ACK is due in any case
+RTT_EVERY       equ 8           ; of so many round trips one is measured where they are shorter than
+RTT_NEAR        equ 2           ; this, ms: each look at the clock leaves a virtual machine, and may wait there
 TCP_OFFSET      equ (tcp_size / 4) << 4         ; data offset of a header without options
 %if TCP_WIDE
 TCP_OFFSET_SYN  equ (tcp_size / 4 + 3) << 4     ; ... with MSS, SACK permitted, window scale
@@ -80,10 +83,15 @@ tcp_output:
         mov     [tcp_snd_max], eax
         cmp     byte [tcp_rtt_on], 0
         jne     .timed
-        inc     byte [tcp_rtt_on]       ; measure this one
+        cmp     dword [tcp_srtt], RTT_NEAR * 8
+        jae     .measure
+        add     byte [tcp_rtt_turn], 256 / RTT_EVERY
+        jnc     .timed
+.measure:
+        inc     byte [tcp_rtt_on]
         mov     [tcp_rtt_seq], eax
-        push    dword [net_now]
-        pop     dword [tcp_rtt_start]
+        call    time_now                ; net_now may be a tick old
+        mov     [tcp_rtt_start], eax
         jmp     .timed
 .again:
         mov     byte [tcp_rtt_on], 0    ; Karn: what is sent twice can't be measured

@@ -165,8 +165,24 @@ def test_forgotten(bench: Bench, event: str, count: int) -> None:
         bench.link.close_connection()
     if event == "time":
         bench.link.start_clock(bench.link.now + 2100)
+        bench.machine.set("net_now", bench.link.now, 4)  # as the timer tick does
     assert read(bench, at, 1) == NEW
     walk(bench, at + 1, 20, 1)
+
+
+def test_a_short_call_does_not_look_at_the_clock(bench: Bench) -> None:
+    """Each look costs exits from a virtual machine; the timer tick keeps net_now going."""
+    looks: list[int] = []
+
+    def time_now(machine: Machine) -> None:
+        looks.append(bench.link.now)
+        machine.set_reg("eax", bench.link.now)
+
+    bench.machine.replace("time_now", time_now)
+    for lba in (40, 3, 77, 78, 79, 80):
+        assert read(bench, lba, 1) == pattern(lba, 1)
+        assert not bench.machine.call("disk_write", limit=400_000_000).cf
+    assert not looks
 
 
 def test_trouble_ahead_is_nobodys_until_it_is_reached(bench: Bench) -> None:

@@ -177,6 +177,24 @@ def test_pure_acknowledgement_after_a_time_out_has_the_highest_number(stack: Sta
     assert [segment.seq for segment in ack] == [(peer.ack + 3 * MSS) % MODULUS]
 
 
+@pytest.mark.parametrize(("srtt", "measured"), [(8, 2), (15, 2), (16, 16), (800, 16)])
+def test_of_a_near_peers_round_trips_few_are_measured(
+    stack: Stack, srtt: int, measured: int
+) -> None:
+    peer = connected(stack)
+    samples = 0
+    for _ in range(16):
+        stack.machine.set("tcp_srtt", srtt, 4)  # in 1/8 ms
+        stack.queue(b"x" * 48)
+        stack.poll()
+        samples += stack.machine.get("tcp_rtt_on", 1)
+        peer.read()
+        peer.send()
+        stack.poll()
+        assert stack.idle and stack.machine.get("tcp_rtt_on", 1) == 0
+    assert samples == measured
+
+
 @pytest.mark.parametrize("delay", [0, 30, 150, 700])
 def test_time_out_follows_the_round_trip(stack: Stack, delay: int) -> None:
     peer = connected(stack)
@@ -208,6 +226,7 @@ def test_no_sample_once_a_timer_tick_has_ended_it(stack: Stack) -> None:
     peer = connected(stack)
     names = ("tcp_srtt", "tcp_rtt_min", "tcp_rto")
     before = [stack.machine.get(name, 4) for name in names]
+    stack.machine.set("tcp_rtt_turn", 0xFF, 1)  # the next one is measured
     stack.queue(b"x" * 48)
     stack.poll()
     assert stack.machine.get("tcp_rtt_on", 1) == 1
