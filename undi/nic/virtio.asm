@@ -15,6 +15,7 @@ extern config_read, config_write, timer_start, timer_expired, filter_passes, sta
 RESET_MS        equ 100
 TX_MS           equ 20
 TX_LOOKS        equ 500
+TELL_LOOKS      equ 64          ; calls of virtio_notify
 CAPS_MAX        equ 48          ; more do not fit into 256 bytes
 ; each buffer takes two descriptors, one for the header: legacy devices may insist on it
 %if RX_FRAMES <= 8
@@ -74,7 +75,7 @@ struc vq
 .avail          resw 1
 .used           resw 1
 .head           resw 1          ; number of the first descriptor that is in use
-.untold         resw 1          ; 1: the device was not told of what is available
+.untold         resw 1          ; 1: the device was not told of what is available; more: it is told later
 endstruc
 
 BSS nic_virtio
@@ -84,6 +85,7 @@ rx_vq:          resb vq_size
 tx_vq:          resb vq_size
 queue_size:     resw 1
 tx_most:        resw 1          ; frames that may be going out at once; a mask
+tx_limit:       resw 1          ; of virtio_tx_wait
 rx_places:      resw RX_FRAMES  ; buffers
 rx_count:       resw 1
 rx_end:         resw 1          ; of the room for rings and receive buffers
@@ -749,9 +751,12 @@ virtio_number:
 ; everywhere: a 386 knows `lock` alone, which an emulator of one processor may leave out. So we look
 ; again in each round, until it was told or does not want to know.
 virtio_notify:
-        cmp     byte [bx + vq.untold], 0
-        je      .done
-        mov     di, [bx + vq.used]
+        mov     al, [bx + vq.untold]
+        dec     al
+        js      .done
+        jnz     .later
+        call    virtio_left
+        jz      .done
         test    byte [di + virtq_used.flags], VIRTQ_NO_NOTIFY
         jnz     .done
         mov     byte [bx + vq.untold], 0
@@ -760,7 +765,22 @@ virtio_notify:
         shl     si, 2
         add     si, vr_notify
         jmp     virtio_put
+.later:
+        mov     [bx + vq.untold], al
 .done:
+        ret
+
+;---------------------------------------------------------------------------
+; virtio_left - what the device has in a queue
+; in:       BX = vq
+; out:      AX = chains of descriptors that it has not done with, ZF = 1: none; DI = used ring
+; clobbers: AX, DI, flags
+;---------------------------------------------------------------------------
+virtio_left:
+        mov     di, [bx + vq.avail]
+        mov     ax, [di + virtq_avail.idx]
+        mov     di, [bx + vq.used]
+        sub     ax, [di + virtq_used.idx]
         ret
 
 ;---------------------------------------------------------------------------
@@ -789,7 +809,7 @@ virtio_offer:
 ; clobbers: EAX, BX, ECX, EDX, SI, DI, flags
 ;---------------------------------------------------------------------------
 virtio_close:
-        xor     bx, bx
+        xor     ax, ax
         call    virtio_tx_wait          ; what is stuck is given up
         jmp     virtio_reset
 
@@ -811,16 +831,19 @@ virtio_link:
 
 ;---------------------------------------------------------------------------
 ; virtio_tx_wait - wait until frames have gone out
-; in:       BX = how many may still be going out
-; out:      CF = 0; CF = 1: they do not go out
-; clobbers: EAX, ECX, EDX, SI, DI, flags
+; in:       AX = how many may still be going out
+; out:      CF = 0; CF = 1: they do not go out; BX = tx_vq
+; clobbers: EAX, BX, ECX, EDX, SI, DI, flags
 ;---------------------------------------------------------------------------
 virtio_tx_wait:
+        mov     [tx_limit], ax
+        mov     bx, tx_vq
         call    .look
         jbe     .sent
         mov     cx, TX_MS
         call    timer_start
 .wait:
+        call    virtio_notify
         call    .look
         jbe     .sent
         call    timer_expired
@@ -830,17 +853,10 @@ virtio_tx_wait:
         clc
         ret
 .look:                                  ; for a while: each look at the timer stops an emulator's devices
-        push    bx
-        mov     bx, tx_vq
-        call    virtio_notify
-        pop     bx
         mov     cx, TX_LOOKS
 .again:
-        mov     di, [tx_vq + vq.avail]
-        mov     ax, [di + virtq_avail.idx]
-        mov     di, [tx_vq + vq.used]
-        sub     ax, [di + virtq_used.idx]
-        cmp     ax, bx
+        call    virtio_left
+        cmp     ax, [tx_limit]
         jbe     .out
         loop    .again
 .out:
@@ -852,16 +868,17 @@ virtio_tx_wait:
 ; out:      CF = 0; CF = 1, AX = status
 ; clobbers: EAX, BX, ECX, EDX, ESI, DI, flags
 ;---------------------------------------------------------------------------
+; A device that has not done with the frame before looks at the ring again by itself, mostly: it is told
+; of this one only where this one takes its time.
 virtio_transmit:
         push    si
         push    cx
-        mov     bx, [tx_most]
-        dec     bx                      ; one buffer must be free behind this frame
+        mov     ax, [tx_most]
+        dec     ax                      ; one buffer must be free behind this frame
         call    virtio_tx_wait
         pop     cx
         pop     si
         jc      .fail
-        mov     bx, tx_vq
         mov     di, [bx + vq.avail]
         mov     ax, [di + virtq_avail.idx]
         and     ax, [tx_most]
@@ -876,6 +893,13 @@ virtio_transmit:
         mov     [di + virtq_desc.address], esi
         mov     [di + virtq_desc.length], cx
         call    virtio_offer
+        test    byte [si + virtq_avail.flags], VIRTQ_NO_INTERRUPT
+        jz      .tell                   ; the client may wait for its interrupt and not ask before
+        call    virtio_left
+        dec     ax
+        jz      .tell
+        mov     byte [bx + vq.untold], TELL_LOOKS
+.tell:
         call    virtio_notify
         clc
         ret
