@@ -40,7 +40,7 @@ FAR_FOR_TWO, FAR_FOR_THREE = 64, 2048
 """From these distances on a match of two or three bytes costs more than literals."""
 UNKNOWN_PRICE = 6.0
 """Bits that a bit costs which no token had so far."""
-ROUNDS = 2
+ROUNDS = 3
 """Of the search for what costs least, each at the prices of the one before."""
 CHAIN_MAX = 32
 """Earlier places that are looked at for a match; bounds the time."""

@@ -18,7 +18,6 @@ global memory_allocate:function
 global memory_extended:function
 global memory_release:function
 global memory_segment:data
-global memory_paragraphs:data
 global memory_pmm:data
 global memory_base_before:data
 global memory_base_after:data
@@ -46,7 +45,6 @@ PMM_FAILED      equ -1          ; function not supported; 0 = no memory
 
 BSS memory
 memory_segment:         resw 1  ; of DGROUP
-memory_paragraphs:      resw 1  ; of the whole block
 memory_pmm:             resd 1  ; its linear address where PMM gave it, else 0
 memory_base_before:     resw 1  ; KiB at 40:13 before and after where base memory gave it
 memory_base_after:      resw 1
@@ -108,7 +106,6 @@ memory_allocate:
         pop     ax
         mov     [es:memory_base_before], cx
         mov     [es:memory_segment], es
-        mov     [es:memory_paragraphs], bx
         mov     [es:memory_pmm], edx
 %if RX_LESS
         mov     [es:memory_rx_less], si

@@ -104,8 +104,6 @@ def check_layout(machine: Machine, segment: int, less: int = LESS) -> None:
     """The three areas follow one another, DGROUP is zero but for what memory.asm keeps there."""
     assert variable(machine, segment, "memory_segment") == segment
     by_pmm = variable(machine, segment, "memory_pmm", 4) != 0
-    size = pages(paragraphs(machine)) if by_pmm else paragraphs(machine, less)
-    assert variable(machine, segment, "memory_paragraphs") == size
     data = segment + machine.address("dgroup_paragraphs")
     assert variable(machine, segment, "undi_ds_seg") == data
     start = segment - code(machine)
@@ -115,7 +113,6 @@ def check_layout(machine: Machine, segment: int, less: int = LESS) -> None:
     content = bytearray(machine.read(segment * 16, machine.address("stack_top")))
     for name, size in (
         ("memory_segment", 2),
-        ("memory_paragraphs", 2),
         ("memory_pmm", 4),
         ("memory_base_before", 2),
         ("memory_base_after", 2),
