@@ -29,7 +29,7 @@ hash_init:
         jmp     .find
 .found:
         mov     [hash_entry], si
-        mov     dword [hash_length], 0
+        and     dword [hash_length], byte 0
         push    ds
         pop     es
         mov     di, hash_state
@@ -129,11 +129,11 @@ hash_final:
         je      .little
         call    swap_eax
         mov     [hash_count + 4], eax
-        mov     dword [hash_count], 0
+        and     dword [hash_count], byte 0
         jmp     .length
 .little:
         mov     [hash_count], eax
-        mov     dword [hash_count + 4], 0
+        and     dword [hash_count + 4], byte 0
 .length:
         push    ds
         pop     es

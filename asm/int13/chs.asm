@@ -143,7 +143,7 @@ int13_03_write_sectors:
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 int13_move:
-        mov     dword [int13_done], 0
+        and     dword [int13_done], byte 0
         push    eax
         push    edx
         call    int13_buffer_fits

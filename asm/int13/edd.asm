@@ -155,7 +155,7 @@ int13_packet_move: ; fallthrough: SI = disk_read or disk_write
 .nothing:
         jmp     int13_succeed
 .bad:
-        mov     dword [int13_done], 0
+        and     dword [int13_done], byte 0
         mov     al, INT13_BAD_COMMAND
 .report:
         cmp     al, INT13_OK
@@ -196,7 +196,7 @@ int13_43_write_extended:
 int13_44_verify_extended:
         call    int13_packet
         jc      int13_packet_move.bad
-        mov     dword [int13_done], 0
+        and     dword [int13_done], byte 0
         call    int13_00_reset
         jmp     int13_packet_move.report
 

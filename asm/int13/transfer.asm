@@ -102,7 +102,7 @@ int13_transfer:
         mov     [int13_left], ecx
         mov     [int13_buffer], edi
         mov     [int13_routine], si
-        mov     dword [int13_done], 0
+        and     dword [int13_done], byte 0
 .next:
         call    int13_locate
         jnz     .part

@@ -100,7 +100,6 @@ cmd_flags:          resb 1              ; overflow and underflow,
 cmd_sense_length:   resw 1              ; bytes of the data segment that are in rx_data
 cmd_residual:       resd 1
 cmd_tag:            resd 1              ; initiator task tag; the first command gets the next one
-pump_turns:         resw 1
                     alignb 4
 cmd_flush:          resd 1              ; how long its last bytes may wait for their acknowledgement
 seq_ttt:            resd 1              ; the sequence of Data-Out under way: its tag as on the wire
@@ -123,13 +122,16 @@ cmd_data_sn:        resd 1              ; of the next Data-In or R2T
 seq_left:           resd 1              ; bytes of the sequence that are not sent
 seq_data_sn:        resd 1              ; its next DataSN
 r2t_count:          resw 1
+pump_turns:         resw 1
 cmd_active:         resb 1              ; 1: a command is under way
 cmd_pinged:         resb 1              ; 1: the target was asked whether it lives
 cmd_spoiled:        resb 1              ; 1: data or sense came with a wrong digest
 cmd_zeros_end:
 
 HOLE_MS         equ 1000                ; ms for which a loss is remembered
-PUMP_CLOCK      equ 1024                ; turns of iscsi_pump for each look at the clock
+PUMP_FIRST      equ 512                 ; turns of iscsi_pump until the first look at the clock: a short command
+                                        ; is over before, and the look would leave a virtual machine
+PUMP_CLOCK      equ 64                  ; turns from one look to the next
 
 CODE iscsi
 ;---------------------------------------------------------------------------
@@ -170,10 +172,12 @@ undi_unreachable:
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 iscsi_pump:
-        mov     ax, net_poll
-        add     word [pump_turns], 65536 / PUMP_CLOCK
-        jc      .poll
         mov     ax, net_poll_again
+        inc     word [pump_turns]
+        test    byte [pump_turns + 1], PUMP_FIRST / 256
+        jz      .poll
+        sub     word [pump_turns], byte PUMP_CLOCK
+        mov     ax, net_poll
 .poll:
         call    ax
         cmp     byte [tcp_state], TCP_ESTABLISHED

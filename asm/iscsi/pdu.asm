@@ -106,7 +106,7 @@ pdu_commit:
         and     cl, 3                   ; bytes that pad to a multiple of 4
         mov     [di + TXREC.tail_len], cl
         mov     byte [di + TXREC.tail_len + 1], 0
-        mov     dword [di + TXREC.tail], 0
+        and     dword [di + TXREC.tail], byte 0
         call    swap_eax                     ; 24 bits: the byte in front is the AHS length, 0
         mov     [di + TXREC.header + bhs.ahs_length], eax
         mov     al, [di + TXREC.header + bhs.opcode]

@@ -658,7 +658,7 @@ tcp_slots:
         mov     eax, [tcp_rcv_nxt]
         sub     eax, [si + OOO.seq]
         js      .next                   ; still too early
-        mov     dword [si + OOO.len], 0
+        and     dword [si + OOO.len], byte 0
         mov     byte [tcp_ack_now], 1   ; a gap is closed: say so at once (RFC 5681, 4.2)
         sub     ecx, eax
         jbe     .next                   ; all of it came by another way
