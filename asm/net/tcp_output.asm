@@ -72,6 +72,19 @@ tcp_output:
         call    tcp_sendable
         jc      .enough
         mov     ebx, [tcp_snd_nxt]
+        cmp     byte [tcp_rtt_on], 0
+        jne     .send
+        cmp     dword [tcp_srtt], RTT_NEAR * 8
+        jae     .measure
+        add     byte [tcp_rtt_turn], 256 / RTT_EVERY
+        jnc     .send
+.measure:
+        call    time_now                ; before it goes: a busy machine may stop us right behind that; and
+        mov     [tcp_rtt_start], eax    ; net_now may be a tick old
+        lea     eax, [ebx + 1]
+        mov     [tcp_rtt_seq], eax
+        inc     byte [tcp_rtt_on]
+.send:
         call    tcp_send_data
         jc      .lost
         add     [tcp_snd_nxt], ecx      ; data and FIN, as they went out
@@ -81,17 +94,6 @@ tcp_output:
         js      .again
         jz      .again
         mov     [tcp_snd_max], eax
-        cmp     byte [tcp_rtt_on], 0
-        jne     .timed
-        cmp     dword [tcp_srtt], RTT_NEAR * 8
-        jae     .measure
-        add     byte [tcp_rtt_turn], 256 / RTT_EVERY
-        jnc     .timed
-.measure:
-        inc     byte [tcp_rtt_on]
-        mov     [tcp_rtt_seq], eax
-        call    time_now                ; net_now may be a tick old
-        mov     [tcp_rtt_start], eax
         jmp     .timed
 .again:
         mov     byte [tcp_rtt_on], 0    ; Karn: what is sent twice can't be measured

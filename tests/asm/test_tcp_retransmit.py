@@ -208,6 +208,24 @@ def test_time_out_follows_the_round_trip(stack: Stack, delay: int) -> None:
     assert max(100, delay) <= rto <= max(100, delay * 1.6 + 60)
 
 
+def test_a_round_trip_begins_before_the_segment_goes(stack: Stack) -> None:
+    """A busy machine may stop us right behind it: the answer is there when we go on."""
+    peer = connected(stack)
+    stack.machine.set("tcp_srtt", 800, 4)  # so it is measured
+    stack.machine.set("tcp_rtt_min", 100, 4)
+
+    def stopped(raw: bytes) -> None:
+        stack.clock += 20
+
+    stack.tap = stopped
+    stack.queue(b"x" * 48)
+    stack.poll()
+    peer.read()
+    peer.send()
+    stack.poll()
+    assert stack.idle and 20 <= stack.machine.get("tcp_rtt_min", 4) <= 25
+
+
 def test_no_sample_from_what_was_sent_twice(stack: Stack) -> None:
     peer = connected(stack)
     before = stack.machine.get("tcp_srtt", 4)
