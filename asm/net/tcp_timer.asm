@@ -153,9 +153,11 @@ tcp_timers:
 ; needs:    DS = SS = DGROUP
 ;---------------------------------------------------------------------------
 tcp_rtt_sample:
-        mov     byte [tcp_rtt_on], 0
         call    time_now                ; net_now may be older than the round trip where the machine is busy
         sub     eax, [tcp_rtt_start]
+        shr     byte [tcp_rtt_on], 1
+        mov     byte [tcp_rtt_on], 0
+        jnc     .known                  ; over a tick: it may be too short, which matters for the least alone
         cmp     eax, [tcp_rtt_min]
         jae     .known
         mov     [tcp_rtt_min], eax

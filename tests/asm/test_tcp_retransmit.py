@@ -226,6 +226,26 @@ def test_a_round_trip_begins_before_the_segment_goes(stack: Stack) -> None:
     assert stack.idle and 20 <= stack.machine.get("tcp_rtt_min", 4) <= 25
 
 
+@pytest.mark.parametrize(("ticks", "least"), [(0, 4), (1, 50), (2, 50)])
+def test_a_round_trip_over_a_tick_is_never_the_shortest(
+    stack: Stack, ticks: int, least: int
+) -> None:
+    """The clock may have lost a piece of it, and what is far would be near."""
+    peer = connected(stack)
+    stack.machine.set("tcp_srtt", 800, 4)
+    stack.machine.set("tcp_rtt_min", 50, 4)
+    stack.queue(b"x" * 48)
+    stack.poll()
+    assert stack.machine.get("tcp_rtt_on", 1) == 1
+    stack.machine.set("tcp_rtt_on", 1 << ticks, 1)  # as int08_entry does
+    peer.read()
+    peer.send()
+    stack.poll()
+    assert stack.idle and stack.machine.get("tcp_rtt_on", 1) == 0
+    assert stack.machine.get("tcp_rtt_min", 4) == pytest.approx(least, abs=2)
+    assert stack.machine.get("tcp_srtt", 4) < 800
+
+
 def test_no_sample_from_what_was_sent_twice(stack: Stack) -> None:
     peer = connected(stack)
     before = stack.machine.get("tcp_srtt", 4)
