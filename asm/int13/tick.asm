@@ -36,7 +36,6 @@ CODE tick
 int08_entry:
         pushf
         call    far [int08_old]
-        rol     byte [tcp_rtt_on], 1    ; the clock may have lost a piece (time_now)
         call    int13_enter
         jc      .busy                   ; in the middle of INT 13h, which polls by itself
         mov     byte [time_held], 1

@@ -6,6 +6,9 @@ global time_init:function
 global time_now:function
 global time_tick:function
 global time_held:data
+%if WITH_ISCSI
+extern tcp_rtt_on
+%endif
 
 BSS time
 time_ms:        resd 1          ; what time_now returned last
@@ -64,6 +67,9 @@ time_now:
         mov     [time_last], edx
         cmp     edx, eax
         jbe     .same_period
+%if WITH_ISCSI
+        rol     byte [tcp_rtt_on], 1    ; what is being measured may come out too short
+%endif
         xchg    edx, [time_top]         ; EDX = where the period before began
         cmp     edx, [time_top]
         jae     .top

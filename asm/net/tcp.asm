@@ -105,7 +105,7 @@ tcp_timer:      resb 1          ; TIMER_...
 tcp_retries:    resb 1          ; expiries in a row
 tcp_dup_acks:   resb 1
 tcp_recovery:   resb 1          ; 1 = in fast recovery
-tcp_rtt_on:     resb 1          ; 1 = a sample is being taken; 2, 4 ...: for so many ticks
+tcp_rtt_on:     resb 1          ; 1 = a sample is being taken; 2, 4 ...: over periods of the clock's
 tcp_ack_now:    resb 1          ; 1 = an ACK is due at once
 tcp_ack_count:  resb 1          ; segments received since the last ACK
 tcp_resend:     resb 1          ; 1 = send the segment at snd_una again

@@ -157,7 +157,8 @@ tcp_rtt_sample:
         sub     eax, [tcp_rtt_start]
         shr     byte [tcp_rtt_on], 1
         mov     byte [tcp_rtt_on], 0
-        jnc     .known                  ; over a tick: it may be too short, which matters for the least alone
+        jnc     .known                  ; over a period's end (time_now): it may be too short, which matters
+                                        ; for the least alone
         cmp     eax, [tcp_rtt_min]
         jae     .known
         mov     [tcp_rtt_min], eax

@@ -78,16 +78,6 @@ def test_no_poll_in_the_middle_of_int_13h(ticks: Ticks) -> None:
     assert ticks.log == ["bios"] and ticks.machine.get("int13_busy") == 1
 
 
-@pytest.mark.parametrize("number", [0, 1, 9])
-def test_a_round_trip_that_is_being_measured_counts_ticks(ticks: Ticks, number: int) -> None:
-    ticks.machine.set("int13_busy", 1)
-    for on in (0, 1):
-        ticks.machine.set("tcp_rtt_on", on, 1)
-        for _ in range(number):
-            ticks.tick()
-        assert ticks.machine.get("tcp_rtt_on", 1) == on << number % 8
-
-
 def test_tick_while_a_disk_call_waits(ticks: Ticks) -> None:
     """The caller has interrupts on: the tick comes on our own stack."""
     machine = ticks.machine

@@ -77,3 +77,21 @@ def test_a_count_that_is_not_loaded_is_not_used(machine: Machine) -> None:
     values = iter([0xFF, 0, 0])  # status with the null count bit, then garbage
     machine.ports.readers[0x40] = lambda size: next(values)
     assert now(machine) == before
+
+
+def test_what_is_measured_over_a_period_is_marked(machine: Machine) -> None:
+    """There the clock may lose a piece, and tcp_rtt_sample must know."""
+    start(machine)
+    now(machine)
+    for on in (0, 1):
+        machine.set("tcp_rtt_on", on, 1)
+        machine.ports.pit.clocks += 0x10000 - machine.ports.pit.clocks % 0x10000 + 100
+        now(machine)
+        machine.set("tcp_rtt_on", on, 1)
+        for _ in range(10):
+            machine.ports.pit.advance_ms(5)
+            now(machine)
+            assert machine.get("tcp_rtt_on", 1) == on
+        machine.ports.pit.advance_ms(5)
+        now(machine)
+        assert machine.get("tcp_rtt_on", 1) == 2 * on

@@ -226,9 +226,9 @@ def test_a_round_trip_begins_before_the_segment_goes(stack: Stack) -> None:
     assert stack.idle and 20 <= stack.machine.get("tcp_rtt_min", 4) <= 25
 
 
-@pytest.mark.parametrize(("ticks", "least"), [(0, 4), (1, 50), (2, 50)])
-def test_a_round_trip_over_a_tick_is_never_the_shortest(
-    stack: Stack, ticks: int, least: int
+@pytest.mark.parametrize(("periods", "least"), [(0, 4), (1, 50), (2, 50)])
+def test_a_round_trip_over_a_period_of_the_clock_is_never_the_shortest(
+    stack: Stack, periods: int, least: int
 ) -> None:
     """The clock may have lost a piece of it, and what is far would be near."""
     peer = connected(stack)
@@ -237,7 +237,7 @@ def test_a_round_trip_over_a_tick_is_never_the_shortest(
     stack.queue(b"x" * 48)
     stack.poll()
     assert stack.machine.get("tcp_rtt_on", 1) == 1
-    stack.machine.set("tcp_rtt_on", 1 << ticks, 1)  # as int08_entry does
+    stack.machine.set("tcp_rtt_on", 1 << periods, 1)  # as time_now does
     peer.read()
     peer.send()
     stack.poll()
