@@ -132,6 +132,9 @@ HOLE_MS         equ 1000                ; ms for which a loss is remembered
 PUMP_FIRST      equ 512                 ; turns of iscsi_pump until the first look at the clock: a short command
                                         ; is over before, and the look would leave a virtual machine
 PUMP_CLOCK      equ 64                  ; turns from one look to the next
+%if PUMP_FIRST & PUMP_FIRST - 1 || PUMP_FIRST < 256 || PUMP_CLOCK > 127
+  %error iscsi_pump tests one bit of the upper byte, and subtracts a byte
+%endif
 
 CODE iscsi
 ;---------------------------------------------------------------------------

@@ -81,7 +81,8 @@ tcp_output:
 .measure:
         call    time_now                ; before it goes: a busy machine may stop us right behind that; and
         mov     [tcp_rtt_start], eax    ; net_now may be a tick old
-        lea     eax, [ebx + 1]
+        mov     eax, [tcp_snd_max]      ; behind a time-out a segment may begin with bytes that went before
+        inc     eax
         mov     [tcp_rtt_seq], eax
         inc     byte [tcp_rtt_on]
 .send:

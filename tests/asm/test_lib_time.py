@@ -84,7 +84,6 @@ def test_what_is_measured_over_a_period_is_marked(machine: Machine) -> None:
     start(machine)
     now(machine)
     for on in (0, 1):
-        machine.set("tcp_rtt_on", on, 1)
         machine.ports.pit.clocks += 0x10000 - machine.ports.pit.clocks % 0x10000 + 100
         now(machine)
         machine.set("tcp_rtt_on", on, 1)

@@ -226,6 +226,24 @@ def test_a_round_trip_begins_before_the_segment_goes(stack: Stack) -> None:
     assert stack.idle and 20 <= stack.machine.get("tcp_rtt_min", 4) <= 25
 
 
+def test_no_round_trip_by_the_bytes_that_go_again_beside_new_ones(stack: Stack) -> None:
+    """One segment has both after a time-out; the first one's acknowledgement may come late."""
+    peer = connected(stack)
+    stack.machine.set("tcp_srtt", 800, 4)  # so it would be measured
+    stack.queue(b"x" * 48)
+    stack.poll()
+    stack.queue(b"y" * 48)
+    peer.ack = (peer.ack + 48) % MODULUS  # of the first transmission; it is on its way
+    stack.machine.set("tcp_snd_nxt", stack.machine.get("tcp_snd_una", 4), 4)  # as the timer does
+    stack.machine.set("tcp_rtt_on", 0, 1)
+    stack.poll()
+    assert stack.segments()[-1].data == b"x" * 48 + b"y" * 48
+    assert stack.machine.get("tcp_rtt_on", 1) == 1
+    peer.send()
+    stack.poll()
+    assert stack.machine.get("tcp_rtt_on", 1) == 1  # the new bytes are still under way
+
+
 @pytest.mark.parametrize(("periods", "least"), [(0, 4), (1, 50), (2, 50)])
 def test_a_round_trip_over_a_period_of_the_clock_is_never_the_shortest(
     stack: Stack, periods: int, least: int
