@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from romgen.bench import rival as ipxe
-from romgen.bench.workloads import GRUB, LINUX_FIRST, LINUX_LAST
+from romgen.bench.workloads import GRUB, LINUX_FIRST, LINUX_LAST, LINUX_LOADED
 from romgen.boot.qemu import Machine, Run, Stop
 from romgen.systems.grub import FILE_MIB, grub_disk
 from romgen.systems.kernel import LAST_MESSAGE, messages_disk
@@ -18,6 +18,7 @@ PATIENCE = 150.0
 MEMORY_MIB = 256
 EMULATOR = "qemu-system-x86_64"
 BEGIN, END = "@begin", "@end"
+LOADED = "@loaded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,11 @@ def _grub(result: Run, *, rival: bool) -> dict[str, float]:
 
 
 def _linux(result: Run, *, rival: bool) -> dict[str, float]:
-    times = {LINUX_FIRST: _at(result, "Linux version"), LINUX_LAST: _at(result, LAST_MESSAGE)}
+    times = {
+        LINUX_LOADED: _at(result, LOADED),
+        LINUX_FIRST: _at(result, "Linux version"),
+        LINUX_LAST: _at(result, LAST_MESSAGE),
+    }
     if not rival:
         return times
     return {name: ipxe.power_on(result.console.lines, at) for name, at in times.items()}

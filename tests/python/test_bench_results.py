@@ -109,10 +109,13 @@ def test_figures_of_real_systems() -> None:
     assert grub(said((2, GRUB_BEGIN), (4, GRUB_END)), rival=False) == {"grub": 64 * 1024 / 2}
     assert grub(said((2, GRUB_BEGIN)), rival=True) == {"grub": 64 * 1024 / (PATIENCE - 2)}
     assert grub(said(), rival=True) == {"grub": 64 * 1024 / PATIENCE}
-    messages = (9, "[    0.000000] Linux version 6.1"), (11, LAST_MESSAGE)
-    assert linux(said(*messages), rival=False) == {"linux-first": 9, "linux-last": 11}
-    before = (1, "Features: DNS"), (6, rival.GO)
-    assert linux(said(*before, *messages), rival=True) == {"linux-first": 4, "linux-last": 6}
+    messages = (5, "\x1b[1;1H@loaded"), (9, "[    0.000000] Linux version 6.1"), (11, LAST_MESSAGE)
+    times = {"linux-loaded": 5.0, "linux-first": 9.0, "linux-last": 11.0}
+    assert linux(said(*messages), rival=False) == times
+    before = (1, "Features: DNS"), (4.5, rival.GO)
+    times = {"linux-loaded": 1.5, "linux-first": 5.5, "linux-last": 7.5}
+    assert linux(said(*before, *messages), rival=True) == times
+    assert linux(said(*messages[:1]), rival=False)["linux-first"] == PATIENCE
 
 
 def test_a_row_in_which_the_rival_hangs(tmp_path: Path) -> None:
