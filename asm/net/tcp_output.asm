@@ -17,7 +17,7 @@ extern copy_from_linear
 extern tcp_state, tcp_ports, tcp_remote_ip, tcp_own_mss, tcp_mss
 extern tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_snd_wnd, tcp_max_wnd, tcp_cwnd
 extern tcp_rcv_nxt, tcp_rcv_wnd, tcp_ring_wnd, tcp_rcv_edge, tcp_heard, tcp_rto, tcp_rtt_on, tcp_rtt_seq
-extern tcp_rtt_start, tcp_rtt_turn, tcp_srtt
+extern tcp_rtt_start, tcp_rtt_turn, tcp_rtt_min
 extern tcp_timer, tcp_timer_at, tcp_retries, tcp_progress, tcp_ack_now, tcp_ack_count, tcp_resend
 extern tcp_abort_error, tcp_rto_set, tcp_next_record, tx_first, tx_count
 extern seg_seq, seg_ack, seg_end, seg_flags
@@ -26,12 +26,12 @@ extern scratch, swap_eax, tcp_sack, tcp_slot, tcp_slots_count, tcp_slots_end, cm
 extern tcp_rcv_scale
 %endif
 
+RTT_EVERY       equ 8           ; of so many round trips one is measured once a peer is known to be near: each look
+                                ; at the clock leaves a virtual machine, and may wait there
 TCP_BURST       equ 8           ; segments in one go: then look what the adapter has received
 ACK_WIDE        equ 8           ; segments for an ACK while nobody waits for one: a sender begins with ten
                                 ; (RFC 6928)
 ACK_PAUSE       equ 2           ; ms without a segment, then an ACK is due in any case
-RTT_EVERY       equ 8           ; of so many round trips one is measured where they are shorter than
-RTT_NEAR        equ 2           ; this, ms: each look at the clock leaves a virtual machine, and may wait there
 TCP_OFFSET      equ (tcp_size / 4) << 4         ; data offset of a header without options
 %if TCP_WIDE
 TCP_OFFSET_SYN  equ (tcp_size / 4 + 3) << 4     ; ... with MSS, SACK permitted, window scale
@@ -74,7 +74,7 @@ tcp_output:
         mov     ebx, [tcp_snd_nxt]
         cmp     byte [tcp_rtt_on], 0
         jne     .send
-        cmp     dword [tcp_srtt], RTT_NEAR * 8
+        cmp     dword [tcp_rtt_min], TCP_FAR
         jae     .measure
         add     byte [tcp_rtt_turn], 256 / RTT_EVERY
         jnc     .send
