@@ -236,7 +236,7 @@ ahead_note:
         call    ahead_start
 .under_way:
 %if TCP_WIDE
-        cmp     dword [tcp_rtt_min], TCP_FAR
+        cmp     word [tcp_rtt_min], TCP_FAR
         jb      .out
         cmp     dword [ahead_size], AHEAD_LARGE
         jb      .out

@@ -50,7 +50,6 @@ extern ahead_due
 extern pdu_begin
 extern pdu_lun
 extern pdu_commit
-extern nop_out_ping
 extern nop_out_answer
 extern session_drop
 extern iscsi_cmd_sn
@@ -78,6 +77,8 @@ extern tcp_hole_at
 %endif
 extern tcp_rcv_nxt
 extern tcp_rcv_edge
+extern tcp_patience
+extern tcp_quiet_at
 extern tcp_ack_now
 extern tcp_abort
 extern tcp_error
@@ -124,7 +125,6 @@ seq_data_sn:        resd 1              ; its next DataSN
 r2t_count:          resw 1
 pump_turns:         resw 1
 cmd_active:         resb 1              ; 1: a command is under way
-cmd_pinged:         resb 1              ; 1: the target was asked whether it lives
 cmd_spoiled:        resb 1              ; 1: data or sense came with a wrong digest
 cmd_zeros_end:
 
@@ -199,21 +199,9 @@ iscsi_pump:
 .heard:
         mov     eax, [net_now]
         sub     eax, [rx_time]
-        mov     edx, [silence_limit]
-        cmp     eax, edx
-        jge     .silent
-        shr     edx, 1
-        cmp     eax, edx
-        jge     .ask
-        mov     byte [cmd_pinged], 0
-        jmp     iscsi_expired
-.ask:
-        cmp     byte [cmd_pinged], 0
-        jne     iscsi_expired
-        call    nop_out_ping
-        jc      iscsi_expired
-        mov     byte [cmd_pinged], 1
-        jmp     iscsi_expired
+        cmp     eax, [silence_limit]    ; tcp_remind has asked it
+        jl      iscsi_expired
+        FAIL    ISCSI_SILENT
 .closed:
         mov     ax, [tcp_error]
         test    ax, ax
@@ -222,8 +210,6 @@ iscsi_pump:
         mov     ax, ERR_ISCSI_CLOSED
 .out:
         ret
-.silent:
-        FAIL    ISCSI_SILENT
 
 ;---------------------------------------------------------------------------
 ; command_reset - nothing is under way
@@ -270,6 +256,8 @@ command_start:
         mov     eax, [net_now]
         mov     [rx_time], eax          ; silence counts from here
         mov     byte [cmd_active], 1
+        mov     [tcp_quiet_at], ax
+        or      byte [tcp_patience], 1
         push    ebx
         call    pdu_commit
         pop     ebx
@@ -351,7 +339,7 @@ command_next:
 command_wait:
 .wait:
 %if TCP_WIDE
-        cmp     dword [tcp_rtt_min], TCP_FAR
+        cmp     word [tcp_rtt_min], TCP_FAR
   %if TCP_WIDE = 1
         jb      .told
   %else

@@ -22,6 +22,7 @@ global logout_done:data
 extern swap_eax
 extern iscsi_max_cmd_sn
 extern iscsi_exp_stat_sn
+extern tcp_patience
 extern nop_waiting
 extern nop_ttt
 extern nop_lun
@@ -86,6 +87,8 @@ rx_kinds:
         db      ISCSI_REJECT, PHASE_LOGIN | PHASE_FULL | PHASE_LOGOUT
         dw      rx_nothing, reject_done
 rx_kinds_end:
+
+CALM            equ 256             ; ms of silence that a target may have that has answered a ping
 
 CODE iscsi
 ;---------------------------------------------------------------------------
@@ -485,7 +488,7 @@ stat_sn_check:
 ;---------------------------------------------------------------------------
 nop_in_done:
         cmp     dword [rx_bhs + bhs.itt], byte -1
-        jne     stat_sn_check           ; an answer: it takes a StatSN
+        jne     .answer
         mov     eax, [rx_bhs + bhs.ttt]
         cmp     eax, byte -1
         je      rx_nothing
@@ -500,6 +503,9 @@ nop_in_done:
         call    nop_out_answer
         clc
         ret
+.answer:
+        or      byte [tcp_patience + 1], CALM / 256     ; it lives, and is at work
+        jmp     stat_sn_check           ; an answer takes a StatSN
 
 ;---------------------------------------------------------------------------
 ; login_header - a Login Response: its data is text

@@ -21,6 +21,7 @@ extern undi_receive, undi_transmit, net_mac, net_tx_frame
 extern time_now
 extern ev_initiator_ip, ev_initiator_netmask, ev_initiator_route, ev_vlan
 extern arp_init, arp_input, ip_input, tcp_acknowledge, tcp_init, tcp_output, tcp_timers
+extern tcp_patience, tcp_quiet_at
 %if WITH_PXE
 extern udp_taken
 %endif
@@ -78,6 +79,12 @@ net_init:
 net_poll:
         call    time_now
         mov     [net_now], eax
+%if WITH_ISCSI
+        test    byte [tcp_patience], 1
+        jz      net_poll_again
+        dec     byte [tcp_patience]
+        mov     [tcp_quiet_at], ax
+%endif
 net_poll_again:                         ; fallthrough: without a look at the clock, which costs exits
                                         ; from a virtual machine
         mov     cx, NET_DRAIN           ; a flood of frames must not keep us from the timers

@@ -40,7 +40,7 @@ global tcp_rcv_nxt:data, tcp_rcv_wnd:data, tcp_ring_wnd:data, tcp_rcv_edge:data,
 global tcp_mss:data, tcp_own_mss:data
 global tcp_cwnd:data, tcp_ssthresh:data, tcp_recover:data
 global tcp_rto:data, tcp_srtt:data, tcp_rttvar:data, tcp_rtt_seq:data, tcp_rtt_start:data
-global tcp_timer_at:data, tcp_timer:data, tcp_retries:data, tcp_progress:data, tcp_heard:data, tcp_patience:data
+global tcp_timer_at:data, tcp_timer:data, tcp_retries:data, tcp_progress:data, tcp_heard:data, tcp_patience:data, tcp_quiet_at:data
 global tcp_dup_acks:data, tcp_recovery:data, tcp_rtt_on:data, tcp_rtt_turn:data
 global tcp_ack_now:data, tcp_ack_count:data, tcp_resend:data
 global tcp_challenge_at:data, tcp_challenges:data, tcp_sack:data, tcp_slot:data
@@ -86,7 +86,7 @@ tcp_recover:    resd 1          ; NewReno: snd_max when recovery began (RFC 6582
 tcp_rto:        resd 1          ; ms
 tcp_srtt:       resd 1          ; 8 * smoothed round trip, ms; 0 = no sample yet
 tcp_rttvar:     resd 1          ; 4 * its variation
-tcp_rtt_min:    resd 1          ; the shortest round trip so far, ms
+tcp_rtt_min:    resd 1          ; the shortest round trip so far, ms: the lower word tells whether it is none
 tcp_rtt_seq:    resd 1          ; the sample is taken when this is acknowledged
 tcp_rtt_start:  resd 1
 tcp_timer_at:   resd 1          ; when the timer expires
@@ -96,8 +96,10 @@ tcp_hole_at:    resd 1          ; when something last came too early
 tcp_progress:   resd 1          ; when an acknowledgement last brought something new
 tcp_heard:      resd 1          ; when the peer last sent an acceptable segment, or was asked by tcp_probe
 tcp_challenge_at: resd 1        ; begin of the period in which challenge ACKs are counted
-tcp_patience:   resw 1          ; ms of its silence after which a peer that owes data is reminded; set by
-                                ; its segments, of which there were some before the first command
+tcp_quiet_at:   resw 1          ; when its silence began, in the lower bits of net_now
+tcp_patience:   resw 1          ; ms of silence after which a peer that owes data is reminded; set by its
+                                ; segments, of which there were some before the first command. Odd: net_now
+                                ; may have been old, the silence begins with the next look at the clock
 tcp_error:      resw 1          ; why the connection is gone, an ERR_ number
 tcp_icmp:       resw 1          ; soft ICMP error that came in, an ERR_ number
 ; two at a time are cleared as a word: timer and retries, dup_acks and recovery, ack_now and ack_count

@@ -22,12 +22,14 @@ extern tcp_snd_scale
 %if TCP_WIDE = 2
 extern tcp_hole_at
 %endif
+extern tcp_rtt_min, tcp_quiet_at
 extern tcp_drop, tcp_fail, tcp_last, tcp_abort_error, tcp_tx_free, tcp_rtt_sample, tcp_rto_set, tcp_send_flags, tcp_reject
 
 TCP_MSS_MIN     equ 64          ; less is no honest offer
 TCP_CWND_MAX    equ 65535       ; more is not used
 TCP_CWND_FIRST  equ 4380        ; bytes at the beginning (RFC 5681, 3.1)
 TCP_RTO_LOST_SYN equ 3000       ; ms (RFC 6298, 5.7)
+NEAR_HASTE      equ 2           ; bits: a near peer is reminded after so much less than a time-out
 CHALLENGES      equ 10          ; challenge ACKs at most in
 CHALLENGE_MS    equ 5000        ; this time (RFC 5961, 7)
 TCP_OFFSET_MASK equ 3Ch         ; data offset, shifted to bytes
@@ -280,8 +282,14 @@ tcp_segment:
 .data:
         mov     eax, [net_now]
         mov     [tcp_heard], eax
-        push    word [tcp_rto]
-        pop     word [tcp_patience]
+        mov     [tcp_quiet_at], ax
+        mov     ax, [tcp_rto]
+        cmp     word [tcp_rtt_min], TCP_FAR
+        jae     .far
+        shr     ax, NEAR_HASTE
+.far:
+        or      al, 1
+        mov     [tcp_patience], ax
         call    tcp_data
         cmp     byte [tcp_state], TCP_ALL_CLOSED
         jne     .drop

@@ -74,7 +74,7 @@ tcp_output:
         mov     ebx, [tcp_snd_nxt]
         cmp     byte [tcp_rtt_on], 0
         jne     .send
-        cmp     dword [tcp_rtt_min], TCP_FAR
+        cmp     word [tcp_rtt_min], TCP_FAR
         jae     .measure
         add     byte [tcp_rtt_turn], 256 / RTT_EVERY
         jnc     .send

@@ -12,7 +12,7 @@ extern tcp_state, tcp_snd_una, tcp_snd_nxt, tcp_snd_max, tcp_snd_end, tcp_mss, t
 extern tcp_recovery, tcp_dup_acks, tcp_resend
 extern tcp_rto, tcp_rtt_min, tcp_srtt, tcp_rttvar, tcp_rtt_on, tcp_rtt_start
 extern tcp_timer, tcp_timer_at, tcp_retries, tcp_progress
-extern tcp_heard, tcp_patience, cmd_active
+extern tcp_quiet_at, tcp_patience, cmd_active, nop_out_ping
 extern tcp_halve, tcp_sendable, tcp_send, tcp_send_flags, tcp_send_syn, tcp_timer_start, tcp_fail
 
 RTO_MIN         equ 100         ; ms: a net of a data centre, and peers that delay ACKs by 40 ms
@@ -23,15 +23,17 @@ GIVE_UP_SHARE   equ 1000 / 2    ; half of IOTimeout, in ms: leaves time to conne
 
 CODE tcp_timer
 ;---------------------------------------------------------------------------
-; tcp_remind - three duplicate ACKs to a peer that owes data and is silent
-; in:       net_now; nothing of ours is under way
+; tcp_remind - a peer that owes data is silent: what may be lost?
+; in:       net_now
 ; out:      nothing
 ; clobbers: EAX, EBX, ECX, EDX, ESI, EDI, EBP, ES, flags
 ; needs:    DS = SS = DGROUP; calls the UNDI
 ;---------------------------------------------------------------------------
-; The last segments of a burst may be lost, and nothing behind them tells the peer: it waits for its
-; time-out, a second and more for some. So it sends at once what is missing (RFC 5681, 3.2); where it has
-; nothing under way duplicates mean nothing to it.
+; Our segment, so it goes again: a peer that is near acknowledges at once, and the time-out is long for it. Or
+; the peer's last ones, and nothing behind them tells it: it would wait for its time-out, a second and more for
+; some. Three duplicate ACKs make it send at once what is missing (RFC 5681, 3.2), where it does without
+; selective acknowledgements; else the answer to a NOP-Out comes behind the hole, and its SACK tells (RFC 8985).
+; A peer that has nothing under way does not mind.
 tcp_remind:
         mov     al, [cmd_active]        ; 0 or 1
         add     al, al
@@ -41,12 +43,16 @@ tcp_remind:
         test    [tcp_state], al
         jz      .out
         mov     ax, [net_now]           ; a minute of silence: somebody else has given up before
-        sub     ax, [tcp_heard]
+        sub     ax, [tcp_quiet_at]
         cmp     ax, [tcp_patience]
         jb      .out
-        shl     word [tcp_patience], 1
-        sbb     ax, ax                  ; beyond a minute: hardly ever again
-        or      [tcp_patience], ax
+        rol     word [tcp_patience], 1  ; beyond a minute it begins anew, which is still no flood
+        mov     al, [tcp_timer]
+        cmp     al, TIMER_PERSIST
+        je      .out
+        mov     [tcp_resend], al        ; something of ours is under way: it may be that which was lost
+        test    al, al
+        jnz     .out
         mov     cx, TCP_DUP_ACKS
 .ack:
         push    cx
@@ -54,6 +60,7 @@ tcp_remind:
         call    tcp_send_flags
         pop     cx
         loop    .ack
+        jmp     nop_out_ping
 .out:
         ret
 
@@ -70,7 +77,7 @@ tcp_timers:
         mov     eax, [net_now]
         mov     edx, eax
         sub     eax, [tcp_timer_at]
-        js      .out
+        js      tcp_remind
         mov     eax, [tcp_rto]          ; back off (RFC 6298, 5.5)
         add     eax, eax
         mov     ebx, RTO_MAX

@@ -164,7 +164,7 @@ def test_silence_ends_in_time_with_status_80(bench: Bench) -> None:
     assert bench.machine.get("disk_done", 4) == 0
 
 
-def test_silent_target_is_asked_and_left(bench: Bench) -> None:
+def test_silent_target_is_left(bench: Bench) -> None:
     bench.opened()
     bench.link.tick_ms = 20
     bench.script.faults.append(Fault(Act.SILENCE, opcode=READ_10))
@@ -172,7 +172,6 @@ def test_silent_target_is_asked_and_left(bench: Bench) -> None:
     result, data = bench.read(0, 8)
     assert not result.cf and data == pattern(0, 8)
     assert 9_900 < bench.link.now - start < 11_500  # a third of IOTimeout, at most 10 s
-    assert 0x00 in opcodes(bench)
 
 
 @pytest.mark.parametrize("ack_ms, connections", [(300, 1), (5_000, 2)])
@@ -256,6 +255,15 @@ def test_ping_is_answered(bench: Bench) -> None:
     assert not result.cf and data == pattern(0, 1)
     assert not bench.machine.call("disk_check", limit=10_000_000).cf
     assert "ping answered" in bench.target.events
+
+
+def test_a_target_that_answers_our_ping_is_left_in_peace_for_a_while(bench: Bench) -> None:
+    bench.opened()
+    bench.machine.set("tcp_patience", 24)
+    assert not bench.machine.call("nop_out_ping").cf
+    assert not bench.read(0, 1)[0].cf
+    assert 0x00 in opcodes(bench)
+    assert bench.machine.get("tcp_patience") & ~1 == 256 + 24
 
 
 @pytest.mark.parametrize("event, connections", [(0, 1), (1, 2), (2, 2), (3, 2), (4, 2), (255, 1)])

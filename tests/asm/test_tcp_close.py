@@ -17,6 +17,7 @@ def stack(machine: Machine) -> Stack:
 def close(stack: Stack) -> int:
     """Calls tcp_close; milliseconds that it took."""
     start = stack.clock
+    stack.machine.set("cmd_active", 0, 1)
     stack.machine.call("tcp_close")
     assert stack.state == CLOSED
     return stack.clock - start

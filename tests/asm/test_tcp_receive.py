@@ -11,6 +11,7 @@ from peer.stack import CLOSED, ESTABLISHED, PEER_FIN, Stack
 from peer.tcp import TcpPeer, connected
 
 WINDOW = 14 * 1440
+NOP_OUT = 0x40  # immediate
 WRAPS = [0xFFFFFF00, 0x7FFFFF80]
 
 
@@ -31,6 +32,12 @@ def data(size: int, seed: int = 3) -> bytes:
 
 def acks(stack: Stack) -> list[Segment]:
     return stack.segments()
+
+
+def patient(stack: Stack) -> int:
+    """How long a silence lasts until tcp_remind, from now on, in ms."""
+    stack.poll()
+    return stack.machine.get("tcp_patience")
 
 
 def test_in_order(stack: Stack, peer: TcpPeer) -> None:
@@ -110,26 +117,56 @@ def test_without_a_command_every_sixth_segment_is_acknowledged(
     assert [peer.seq - segment.ack for segment in acks(stack)] == [800, 200]
 
 
-def test_a_silent_peer_that_owes_data_is_reminded(stack: Stack, peer: TcpPeer) -> None:
+@pytest.mark.parametrize(("least", "share"), [(0, 4), (1, 1), (80, 1)])
+def test_a_silent_peer_that_owes_data_is_reminded(
+    stack: Stack, peer: TcpPeer, least: int, share: int
+) -> None:
     """It may have lost the end of a burst, and would wait for its own time-out."""
+    stack.machine.set("tcp_rtt_min", least, 4)
     peer.write(b"x")
     stack.poll()
     (ack,) = acks(stack)
-    patience = stack.machine.get("tcp_rto", 4)
-    for wait in (patience, 2 * patience, 4 * patience):
-        stack.advance(wait - 20)
-        stack.poll()
-        assert acks(stack) == []
-        stack.advance(20)
-        stack.poll()
-        assert acks(stack) == [ack] * 3  # all the same: they count as duplicates
-        stack.poll()
-        assert acks(stack) == []
-        stack.advance(-wait)
+    patience = patient(stack)
+    assert patience == stack.machine.get("tcp_rto", 4) // share & ~1
+    stack.advance(patience - 5)
+    assert acks(stack) == []
+    stack.advance(5)
+    *duplicates, ping = acks(stack)
+    assert duplicates == [ack] * 3  # all the same: they count as duplicates
+    assert len(ping.data) == 48 and ping.data[0] == NOP_OUT and ping.data[20:24] == b"\xff" * 4
+    assert ping.data[16:20] != b"\xff" * 4  # it wants an answer
+    stack.poll()
+    assert acks(stack) == [] and stack.machine.get("tcp_patience") == 2 * patience
+    peer.ack = ping.end
     peer.write(b"y")
     stack.poll()
     acks(stack)
-    assert stack.machine.get("tcp_patience") == patience
+    assert patient(stack) == patience
+
+
+def test_the_silence_begins_with_a_look_at_the_clock(stack: Stack, peer: TcpPeer) -> None:
+    """Before it net_now may be a tick old: what came just now would seem to be silence."""
+    stack.machine.set("tcp_rtt_min", 0, 4)
+    peer.write(b"x")
+    stack.poll()
+    (ack,) = acks(stack)
+    stack.advance(55)
+    assert acks(stack) == []
+    stack.advance(patient(stack) - 5)
+    assert acks(stack) == []
+    stack.advance(5)
+    assert acks(stack)[:3] == [ack] * 3
+
+
+def test_a_reminder_may_be_lost(stack: Stack, peer: TcpPeer) -> None:
+    """Its NOP-Out is under way then, and goes again by the same rule."""
+    peer.write(b"x")
+    stack.poll()
+    patience = patient(stack)
+    stack.advance(patience)
+    ping = acks(stack)[-1]
+    stack.advance(2 * patience)
+    assert acks(stack) == [ping]
 
 
 def test_who_owes_nothing_is_not_reminded(stack: Stack, peer: TcpPeer) -> None:
@@ -152,7 +189,7 @@ def test_a_minute_of_silence_is_no_flood(stack: Stack, peer: TcpPeer) -> None:
     for _ in range(2000):
         stack.advance(55)
         stack.poll()
-    assert len(acks(stack)) <= 3 * 12
+    assert len(acks(stack)) <= 4 * 16
 
 
 def test_near_the_windows_end_each_drained_ring_is_acknowledged(

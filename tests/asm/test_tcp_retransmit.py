@@ -9,7 +9,7 @@ import pytest
 from bench.machine import Machine
 from peer.packets import Segment
 from peer.stack import CLOSED, PEER_MAC, Stack
-from peer.tcp import MODULUS, connected
+from peer.tcp import MODULUS, command_started, connected
 
 MSS = 1460
 
@@ -29,6 +29,7 @@ def lengths(segments: list[Segment]) -> list[int]:
 
 def test_time_out_doubles_and_gives_up(stack: Stack) -> None:
     connected(stack)
+    stack.machine.set("cmd_active", 0, 1)  # or tcp_remind sends some more
     stack.queue(b"anybody there?")
     times = []
     start = stack.clock
@@ -42,6 +43,52 @@ def test_time_out_doubles_and_gives_up(stack: Stack) -> None:
     assert stack.tcp_error == stack.error("TCP_RETRANSMIT")
     assert 30_000 <= stack.clock - start < 60_000
     assert stack.machine.bytes_of("error_detail", 4) == bytes([192, 0, 2, 1])
+
+
+def test_a_near_peer_that_owes_an_answer_is_sent_the_command_again_soon(stack: Stack) -> None:
+    """Before the time-out, which is long for it; each wait is twice the one before."""
+    peer = connected(stack)
+    stack.machine.set("tcp_rtt_min", 0, 4)
+    peer.write(b"news")
+    stack.poll()
+    stack.take()
+    stack.machine.set("cmd_active", 0, 1)
+    stack.advance(1000)  # the silence before a command does not count
+    assert stack.segments() == []
+    patience = stack.machine.get("tcp_patience")
+    assert patience == stack.machine.get("tcp_rto", 4) // 4 & ~1
+    command_started(stack)
+    stack.machine.set("tcp_patience", patience | 1)
+    stack.queue(b"READ")
+    stack.poll()
+    window = stack.machine.get("tcp_cwnd", 4)
+    (command,) = stack.segments()
+    stack.advance(patience - 3)
+    assert stack.segments() == []
+    stack.advance(3)
+    assert stack.segments() == [command] and stack.machine.get("tcp_cwnd", 4) == window
+    stack.poll()
+    assert stack.segments() == []
+    stack.advance(patience - 10)
+    assert stack.segments() == []
+    stack.advance(10)
+    assert stack.segments() == [command]
+    peer.send(ack=command.end)
+    stack.poll()
+    assert stack.idle and stack.segments() == []
+
+
+def test_what_the_window_holds_back_is_no_loss(stack: Stack) -> None:
+    """TIMER_PERSIST: nothing is under way, the probes draw the window."""
+    peer = connected(stack, window=0)
+    stack.machine.set("tcp_rtt_min", 0, 4)
+    stack.queue(b"x" * 48)
+    stack.poll()
+    stack.take()
+    peer.send(window=0)
+    stack.poll()
+    stack.advance(stack.machine.get("tcp_patience"))
+    assert stack.segments() == [] and stack.machine.get("tcp_resend", 1) == 0
 
 
 def test_time_out_starts_anew_with_one_segment(stack: Stack) -> None:

@@ -104,6 +104,13 @@ class TcpPeer:
         return content
 
 
+def command_started(stack: Stack) -> None:
+    """What command_start and, before it, the login's segments leave to tcp_remind."""
+    stack.machine.set("cmd_active", 1, 1)
+    stack.machine.set("tcp_patience", stack.machine.get("tcp_rto", 4) | 1)
+    stack.machine.set("tcp_quiet_at", stack.machine.get("net_now"))
+
+
 def connected(stack: Stack, **options: object) -> TcpPeer:
     """A connection behind its login, all frames of its beginning taken, a command under way."""
     stack.answer_arp()
@@ -112,6 +119,5 @@ def connected(stack: Stack, **options: object) -> TcpPeer:
     assert not result.cf, f"connect failed: {result.ax}"
     stack.take()
     stack.machine.call("tcp_slots_all")
-    stack.machine.set("cmd_active", 1, 1)
-    stack.machine.set("tcp_patience", stack.machine.get("tcp_rto", 4))  # by the login's segments
+    command_started(stack)
     return peer
